@@ -22,7 +22,7 @@ from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
-from .server import Server
+from .server import GRACE_S, Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 from .workers import Worker, Workers
 
@@ -102,7 +102,12 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     gc.collect()
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
     when_ready()
+    if gateway.batches:
+        gateway.batches.start()
     server.serve(gateway)
+    if gateway.batches:
+        gateway.batches.stop(GRACE_S)
+    gateway.observer.close()
     return 0
 
 
@@ -134,7 +139,9 @@ def _allowed_files() -> int:
 
 
 def _trust(environment: Mapping[str, str]) -> None:
-    """Tells OpenSSL, which reads the process's own variables, of certificates that `.env` names. Raises SettingsError."""
+    """Tells libraries that read the process's own variables of those in `.env`: OpenSSL of certificates, OpenTelemetry's SDK of who
+    collects. Raises SettingsError."""
+    os.environ.update({name: value for name, value in environment.items() if name.startswith("OTEL_")})
     for name, is_there in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
         if path := environment.get(name):
             if not is_there(path):

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import BilledAccounts
-from haimaker.accounts.errors import denied_error, store_error
+from haimaker.accounts.errors import check_usable, denied_error, store_error
 from haimaker.api import formats, uploads
 from haimaker.api.dispatch import CHANGING, HANDLERS, KEYLESS, TELLS_PRICES
 from haimaker.api.file_references import with_files
@@ -76,11 +76,25 @@ class Gateway(Services):
         )
         gateway = cls(settings, store, credentials)
         gateway.writes_everywhere = True
+        if settings.stored_folder:
+            from haimaker.api.files import stored_files
+            from haimaker.batches.runner import BatchRunner
+
+            files, folder = stored_files(settings, store), settings.stored_folder / "batches"
+            gateway.batches = BatchRunner(store, files, folder, gateway, gateway.observer)
         gateway.observer.provider_calls = ProviderCalls(store.documents)
         if settings.metrics_token:
             from haimaker.observability.prometheus import PrometheusMetrics
 
             gateway.observer.prometheus = PrometheusMetrics()
+        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+            from haimaker.observability import otlp
+
+            if signals := otlp.wanted_signals(settings.environment):
+                if problem := otlp.why_not(settings.environment):
+                    gateway.observer.error(problem)
+                else:
+                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
         return gateway
 
     @classmethod
@@ -99,12 +113,13 @@ class Gateway(Services):
         credentials: Credentials = StaticCredentials(settings.access)
         if settings.providers_parameter:
             credentials = SSMCredentials(
-                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
-            )
+                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts,
+                takes=settings.takes_credentials,
+            )  # fmt: skip
         return cls(settings, stack_store(settings, observer.access_denied), credentials, observer)
 
-    def handle(self, operation: str, request: Request) -> Response:
-        """Answers a request of any kind; never raises."""
+    def handle(self, operation: str, request: Request, account: Account | None = None) -> Response:
+        """Answers a request of any kind; never raises. The account is that of a request which carries no key: a batch's."""
         request = with_key_of_query(operation, request)
         try:
             if "content-encoding" in request.headers and operation not in KEYLESS:
@@ -117,7 +132,7 @@ class Gateway(Services):
                     self.prices.refresh_before_answer()
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
-            account = self.accounts.authenticate(request.headers)
+            account = account or self.accounts.authenticate(request.headers)
             request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
             asked = read_routing_request(client_format.parse(request), request, time.time())
             if client_format.resumes and asked.asked.original:
@@ -136,6 +151,19 @@ class Gateway(Services):
             self.observer.exception(error, request_id=request.id)
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
             return self._error_response(operation, request, defect)
+
+    def accounts_of(self, account_id: str) -> tuple[Account, ...]:
+        """A key's account as it is now, and its team's. Raises APIError."""
+        account = self.accounts.read(account_id).account
+        check_usable(account, time.time())
+        billed = self.accounts.billed_accounts(account)
+        return (billed.key, billed.team) if billed.team else (billed.key,)
+
+    def bound(self, operation: str, request: Request, account: Account) -> int:
+        """The most that a request of a key may cost, in nano-dollars. Raises APIError."""
+        asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
+        decision = self.runtime().planner.plan(asked, self.accounts.billed_accounts(account, asked.asked.fields.user))
+        return estimates.bound_cost(asked.asked, decision.plan.all(), self.settings.default_max_output_tokens).amount_nanousd
 
     def refuse_unread(self, operation: str, request: Request) -> APIError | None:
         """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
@@ -173,16 +201,36 @@ class Gateway(Services):
 
     def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
+        asked = routing_request.asked
+        billed = self.accounts.billed_accounts(account, asked.fields.user)
+        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, self.runtime().planner)
+        exchange, deadline_s, end_s = self.exchange(request, routing_request, billed, decision, admitted, client_format)
+        if asked.original and asked.original.background:
+            from haimaker.api import background  # few requests are
+
+            return background.begin(self, request, exchange, billed.key.id, affordable)
+        sent = asked.original.body if asked.original else asked.body
+        exchange.transcript = self.content.begin_conversation(sent, billed.key, request.id)
+        return Relay(request, exchange, deadline_s, end_s).response()
+
+    def exchange(
+        self,
+        request: Request,
+        routing_request: RoutingRequest,
+        billed: BilledAccounts,
+        decision: Decision,
+        admitted: Granted,
+        client_format: ClientFormat,
+    ) -> tuple[Exchange, float, float]:
+        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
-        billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
         self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
         deadline_s = begun_s + min(longest_s, deadlines.client_timeout_s(request))
         settlement = Settlement(
-            self.store, admitted.reservation, {**_request_fields(asked, billed), **decision.to_record()}, started_s
+            self.store, admitted.reservation, {**_request_fields(request, asked, billed), **decision.to_record()}, started_s
         )
         call = UpstreamCall(
             runtime.clients, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.response == "json" else end_s
@@ -199,15 +247,11 @@ class Gateway(Services):
                 + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
-        exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(
-            asked.original.body if asked.original else asked.body, billed.key, request.id
-        )
-        return Relay(request, exchange, deadline_s, end_s).response()
+        return Exchange(attempts, client_format, settlement, self.observer, headers), deadline_s, end_s
 
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
-    ) -> tuple[Decision, BilledAccounts, Granted]:
+    ) -> tuple[Decision, BilledAccounts, Granted, Affordable]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, estimates.NO_LIMITS
         used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
@@ -220,18 +264,25 @@ class Gateway(Services):
                     raise
                 continue
             decision = decision._replace(plan=decision.plan.without(used_up))
-            plan, now_s, full_name = decision.plan, routing_request.now_s, planner.router.full_name
-            lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+            now_s, full_name = routing_request.now_s, planner.router.full_name
+            lasts_s = min(request.seconds_left(), decision.plan.timeout_s + deadlines.MARGIN_S)
+            if asked.original and asked.original.background:
+                from haimaker.api import background_reading, background_worker  # few requests are
+
+                decision = decision._replace(plan=background_worker.plan_for(asked, decision.plan, in_function=self.is_function))
+                lasts_s = decision.plan.timeout_s + background_reading.WAITING_S
+            plan = decision.plan
             reservations = reservations_for(
                 *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
                 *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+                pool=request.batch.batch_id if request.batch else "",
             )
             if surplus := model_limits.surplus_targets(reservations):
                 used_up |= surplus
                 continue
             admitted = admission.reserve(self.store, reservations)
             if isinstance(admitted, Granted):
-                return decision, billed, admitted
+                return decision, billed, admitted, affordable
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):
@@ -251,15 +302,16 @@ class Gateway(Services):
         return estimates.find_affordable(request, plan.all(), refused.remaining_nanousd, self.settings.default_max_output_tokens)
 
 
-def _request_fields(request: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
+def _request_fields(request: Request, asked: OperationRequest, billed: BilledAccounts) -> Mapping[str, object]:
     """What a record says of the request itself; nothing of its content."""
     account, *others = billed.all()
     return {
-        "operation": TELEMETRY_NAMES.get(request.operation, request.operation),
-        **({"client_format": request.original.format} if request.original else {}),
-        "asked_model": request.model,
-        "stream": request.streams,
-        "user": request.fields.user,
+        "operation": TELEMETRY_NAMES.get(asked.operation, asked.operation),
+        **({"client_format": asked.original.format} if asked.original else {}),
+        **(request.batch.to_record() if request.batch else {}),
+        "asked_model": asked.model,
+        "stream": asked.streams,
+        "user": asked.fields.user,
         "key_name": account.name,
         "key_alias": account.alias,
         "team_id": account.team_id,

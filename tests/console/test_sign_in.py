@@ -7,9 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import TIMEOUT_MS
 from tests.contract.money_support import Desk, serving
-from tests.contract.test_sign_in import CONFIG
 from tests.support.fake_upstream import FakeUpstream
-from tests.support.identity_server import IdentityServer, User
+from tests.support.identity_server import CONFIG, IdentityServer, User
 
 
 @pytest.fixture

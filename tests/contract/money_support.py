@@ -123,6 +123,8 @@ def serving(home: Path, upstream: FakeUpstream, **more: str) -> Iterator[Desk]:
     finally:
         server.stop()
         thread.join()
+        if gateway.batches:
+            gateway.batches.stop(5)
         if settings.store == "sqlite":
             with closing(gateway.store):
                 pass

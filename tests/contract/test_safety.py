@@ -2,15 +2,19 @@
 
 import json
 import time
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from haimaker.accounts.kinds import END_USER
 from haimaker.pricing.amounts import to_usd
+from haimaker.upstream import image_fetcher
+from haimaker.upstream.shares import Shares
 from tests.contract.money_support import chat_body, error_of, serving
 from tests.support import openai_wire
-from tests.support.fake_upstream import FakeUpstream
+from tests.support.fake_upstream import FakeUpstream, Reply
 
 OLD, NEW = "sk-hm-the-first-of-the-settings", "sk-hm-the-second-of-the-settings"
 
@@ -142,3 +146,29 @@ def test_a_large_malformed_body_costs_nobody_else_time(tmp_path, upstream: FakeU
         answer = desk.http.post("/chat/completions", content=raw, headers={"authorization": f"Bearer {key}"})
         assert (answer.status_code, time.monotonic() - began_s < 3) == (400, True)
         assert len(json.dumps(answer.json())) < 1_000
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("answer", ["served", "failed"])
+def test_fetched_images_are_held_until_the_answer(tmp_path, upstream: FakeUpstream, monkeypatch, stream: bool, answer: str):
+    """Then another request of the key has room for its own; more than that at once is refused in words."""
+    png = b"\x89PNG\r\n\x1a\n" + bytes(1_000)
+    monkeypatch.setattr(image_fetcher, "HELD", Shares("bytes are held", total=5_000, each=2_500))
+    with FakeUpstream() as web:
+        web.answers(Reply.raw(200, png))
+        opened = partial(image_fetcher.ImageFetcher, may_connect=lambda address: True, ports=frozenset(range(1, 65_536)))
+        monkeypatch.setattr(image_fetcher, "ImageFetcher", opened)
+        with serving(tmp_path, upstream, MOONSHOT_BASE_URL=upstream.url, MOONSHOT_API_KEY="sk-upstream") as desk:
+            key = desk.key()
+
+            def ask(number: int) -> httpx.Response:
+                parts = [{"type": "image_url", "image_url": {"url": f"{web.url}/{each}"}} for each in range(number)]
+                body = chat_body("moonshot/kimi-k2.5", stream=stream, messages=[{"role": "user", "content": parts}])
+                return desk.ask("POST", "/chat/completions", body, key=key)
+
+            upstream.answers(openai_wire.plays_openai() if answer == "served" else Reply.raw(400, b"{}"))
+            for _ in range(3):
+                assert ask(2).status_code == (200 if answer == "served" else 400)
+            refused = ask(3)
+            assert (error_of(refused), refused.headers["retry-after"]) == ((429, "gateway_busy"), "1")
+            assert not image_fetcher.HELD._taken

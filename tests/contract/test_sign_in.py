@@ -20,7 +20,7 @@ from haimaker.api.paths import ROUTES
 from haimaker.http.values import JSON
 from tests.contract.money_support import Desk, serving
 from tests.support.fake_upstream import FakeUpstream
-from tests.support.identity_server import IdentityServer, User, consent
+from tests.support.identity_server import CONFIG, IdentityServer, User, consent
 
 COOKIE = "__Host-haimaker"
 SECRET = "a secret: 100% odd"
@@ -33,20 +33,6 @@ PEOPLE = {
     "nobody": {"groups": ["all"]},
     "lost": {"groups": ["of no team"]},
 }
-CONFIG = """
-[sign_in]
-issuer = "{issuer}"
-client_id = "haimaker"
-url = "{url}"
-name = "Example"
-roles = [
-    {{ claim = "groups", value = "platform", role = "admin" }},
-    {{ claim = "realm_access.roles", value = "finance", role = "viewer" }},
-    {{ claim = "https://example.com/team", value = "growth", role = "team_admin", team = "growth" }},
-    {{ claim = "email", value = "eve@example.com", role = "viewer" }},
-    {{ claim = "groups", value = "of no team", role = "team_admin", team = "none" }},
-]
-"""
 
 
 class Site(NamedTuple):

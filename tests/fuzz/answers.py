@@ -10,8 +10,16 @@ from anthropic.types import Message, MessageTokensCount, RawMessageStreamEvent
 from cohere.v2.types import V2RerankResponse
 from google.genai import types
 from openai._models import construct_type_unchecked
-from openai.pagination import SyncPage
-from openai.types import Completion, CreateEmbeddingResponse, ImagesResponse, Model, ModerationCreateResponse
+from openai.pagination import SyncCursorPage, SyncPage
+from openai.types import (
+    Completion,
+    CreateEmbeddingResponse,
+    FileDeleted,
+    FileObject,
+    ImagesResponse,
+    Model,
+    ModerationCreateResponse,
+)
 from openai.types.audio import (
     Transcription,
     TranscriptionDiarized,
@@ -41,6 +49,9 @@ WHOLE: Mapping[str, type[BaseModel]] = {
     "messages_count_tokens": MessageTokensCount,
     "models_list": SyncPage[Model],
     "models_retrieve": Model,
+    **dict.fromkeys(("files_create", "files_retrieve"), FileObject),
+    "files_list": SyncCursorPage[FileObject],
+    "files_delete": FileDeleted,
 }
 EVENTS: Mapping[str, type[BaseModel]] = {
     "chat_completions": ChatCompletionChunk,

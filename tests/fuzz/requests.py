@@ -17,6 +17,7 @@ from tests.wire.case import ROOT, Case
 MODELS = (
     "openai/gpt-4o-mini",
     "openai/gpt-5.4",
+    "openai/gpt-5.3-codex",
     "anthropic/claude-sonnet-4-5",
     "gemini/gemini-2.5-flash",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -24,14 +25,20 @@ MODELS = (
     "mistral/mistral-small-latest",
     "groq/llama-3.3-70b-versatile",
     "deepseek/deepseek-chat",
+    "xai/grok-4",
+    "openrouter/anthropic/claude-sonnet-4.5",
     "hosted_vllm/any",
     "moonshot/kimi-k2.5",
     "demo/echo",
     "nobody/x",
 )
 """Of chats in any format: one of each way to call."""
-SAME_FORMAT = {"messages": "anthropic/", "responses": "openai/", "gemini_generate": "gemini/", "gemini_stream": "gemini/"}
-SAME_FORMAT |= {"responses_compact": "openai/", "responses_retrieve": ""}
+SAME_FORMAT: Mapping[str, tuple[str, ...]] = {
+    "messages": ("anthropic/",),
+    **dict.fromkeys(("responses", "responses_compact"), ("openai/", "xai/")),
+    **dict.fromkeys(("gemini_generate", "gemini_stream"), ("gemini/",)),
+    "responses_retrieve": ("",),
+}
 """Whose own format a client's is: what these say is passed on as it came."""
 SPOKEN = {
     "messages": "messages",
@@ -108,11 +115,13 @@ FORMS: dict[str, dict[str, Any]] = {
     "audio_translations": {"model": "groq/whisper-large-v3", "response_format": "verbose_json", "prompt": "a"},
     "images_edits": {"model": "openai/gpt-image-1", "prompt": "a", "n": "1", "size": "1024x1024"},
     "images_variations": {"model": "openai/dall-e-2", "n": "1", "response_format": "b64_json"},
+    "files_create": {"purpose": "batch", "expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"},
 }
 PICTURE_BYTES = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 FILES = {
     **dict.fromkeys(("audio_transcriptions", "audio_translations"), ("file", UploadedFile("a.wav", "audio/wav", sounds.wav(0.1)))),
     **dict.fromkeys(("images_edits", "images_variations"), ("image", UploadedFile("a.png", "image/png", PICTURE_BYTES))),
+    "files_create": ("file", UploadedFile("a.jsonl", "application/jsonl", b'{"custom_id":"a","method":"POST","body":{}}\n' * 3)),
 }
 GOOGLE: dict[str, Any] = {
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -141,7 +150,23 @@ BODIES |= {
     "key_import": {"keys": [{"key": "sk-hm-import", "max_budget": 1}]},
 }
 TEXT_OPERATIONS = ("chat_completions", "messages", "responses", "gemini_generate", "gemini_stream", "completions")
-QUERIES = ("limit", "cursor", "order", "start_date", "end_date", "group_by", "key", "page", "size", "id", "model", "status", "tag")
+QUERIES = (
+    "after",
+    "purpose",
+    "limit",
+    "cursor",
+    "order",
+    "start_date",
+    "end_date",
+    "group_by",
+    "key",
+    "page",
+    "size",
+    "id",
+    "model",
+    "status",
+    "tag",
+)
 VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", "2026-11-29T00:00:00Z", "sk-local", "٣", "%00")
 SEGMENTS = ("x", "new", "info", "list", "update", "openai%2Fgpt-4o-mini", "%00", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "é")
 MODEL_ROUTES = tuple(route for route in ROUTES if route.operation in MODEL_OPERATIONS and route.operation not in TEXT_OPERATIONS)
@@ -165,6 +190,8 @@ class Asked(NamedTuple):
     """The response that it names."""
     is_damaged: bool
     """Whether bytes of it were changed, so that it may be no HTTP."""
+    has_damaged_form: bool = False
+    """Whether bytes of its form were, so that it may say something else than it seems to."""
 
     @property
     def same_format(self) -> bool:
@@ -179,9 +206,9 @@ def make(random: Random, keys: Sequence[str], links: Sequence[str], responses: S
     stored = random.choice(responses) if responses and route.operation in STORED and random.random() < 0.8 else ""
     model = _model(random, route.operation)
     path = _path(random, route, model, stored)
-    content_type, raw = "application/json", b""
+    content_type, raw, has_damaged_form = "application/json", b"", False
     if route.operation in FORMS:
-        content_type, raw = _form(random, route.operation, model)
+        content_type, raw, has_damaged_form = _form(random, route.operation, model)
     elif route.method == "POST":
         body = _body(random, route.operation, model, links, responses)
         raw = dumps(body) if random.random() < 0.6 else raw_of(random, body)
@@ -199,7 +226,8 @@ def make(random: Random, keys: Sequence[str], links: Sequence[str], responses: S
         head.append(random.choice(HEADERS))
     data = "\r\n".join((*head, f"content-length: {len(raw)}", "", "")).encode("latin-1", "replace") + raw
     is_damaged = random.random() < 0.02
-    return Asked(damaged(random, data) if is_damaged else data, route.operation, model, key, stored, is_damaged)
+    sent = damaged(random, data) if is_damaged else data
+    return Asked(sent, route.operation, model, key, stored, is_damaged, has_damaged_form)
 
 
 HEADERS = (
@@ -244,6 +272,8 @@ def _body(random: Random, operation: str, model: str, links: Sequence[str], resp
             body = {**body, "store": True}
             if responses and random.random() < 0.3:
                 body["previous_response_id"] = random.choice(responses)
+            if random.random() < 0.2:
+                body["background"] = True
         if operation == "chat_completions" and links and random.random() < LINKED:
             body = with_link(body, random.choice(links))
     return body
@@ -255,8 +285,9 @@ def with_link(body: dict[str, Any], link: str) -> dict[str, Any]:
     return {**body, "model": "moonshot/kimi-k2.5", "messages": [{"role": "user", "content": parts}]}
 
 
-def _form(random: Random, operation: str, model: str) -> tuple[str, bytes]:
-    form = {**FORMS[operation], "model": model}
+def _form(random: Random, operation: str, model: str) -> tuple[str, bytes, bool]:
+    """With its content type, and whether bytes of it were changed."""
+    form = {**FORMS[operation], **({"model": model} if operation in MODEL_OPERATIONS else {})}
     fields = form if random.random() < 0.5 else mutated(random, form)
     named = [(name, value) for name, value in fields.items() if isinstance(value, str)] if isinstance(fields, dict) else []
     name, file = FILES[operation]
@@ -265,7 +296,8 @@ def _form(random: Random, operation: str, model: str) -> tuple[str, bytes]:
     content_type, raw = multipart.encode(
         [(each, value.encode("utf-8", "replace").decode()) for each, value in named], [(name, file)]
     )
-    return content_type, damaged(random, raw) if random.random() < 0.2 else raw
+    is_damaged = random.random() < 0.2
+    return content_type, damaged(random, raw) if is_damaged else raw, is_damaged
 
 
 def _model(random: Random, operation: str) -> str:

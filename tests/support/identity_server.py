@@ -27,6 +27,22 @@ StartResponse = Callable[..., Any]
 ANY_CLIENT = "Basic " + base64.b64encode(b"haimaker:any").decode()
 """For clients without a secret, which the mock does not know."""
 
+CONFIG = """
+[sign_in]
+issuer = "{issuer}"
+client_id = "haimaker"
+url = "{url}"
+name = "Example"
+roles = [
+    {{ claim = "groups", value = "platform", role = "admin" }},
+    {{ claim = "realm_access.roles", value = "finance", role = "viewer" }},
+    {{ claim = "https://example.com/team", value = "growth", role = "team_admin", team = "growth" }},
+    {{ claim = "email", value = "eve@example.com", role = "viewer" }},
+    {{ claim = "groups", value = "of no team", role = "team_admin", team = "none" }},
+]
+"""
+"""Of a gateway whose people are at this provider."""
+
 
 class IdentityServer:
     """`sign` makes an ID token of its claims; a test puts another in its place."""

@@ -47,12 +47,13 @@ READS_THE_ENVIRONMENT = ("settings.py", "runtime.py")
 NOT_AT_START = (
     "asyncio", "aws_lambda_powertools", "boto3", "botocore", "haimaker.credentials.aws_instance",
     "haimaker.content.log", "haimaker.aws_lambda.handler", "haimaker.blobs", "haimaker.links", "haimaker.stored_files",
+    "haimaker.batches",
     "haimaker.api.account_fields", "haimaker.settings.store",
     "haimaker.aws_lambda.rollup", "haimaker.settings.gateway_toml", "haimaker.aws_lambda.runtime",
     "haimaker.api.spend",
     "haimaker.observability.prometheus",
     "haimaker.observability.redaction", "haimaker.store.dynamodb", "haimaker.store.sqlite", "haimaker.content.transcript",
-    "httpx", "httpx2", "rich", "sqlite3", "tomllib", "unittest", "xml",
+    "haimaker.observability.otlp", "httpx", "httpx2", "joserfc", "opentelemetry", "rich", "sqlite3", "tomllib", "unittest", "xml",
 )  # fmt: skip
 """What the request path may need later, or never: none of it is worth waiting for at a cold start."""
 
@@ -292,6 +293,7 @@ ORDER = (
     "settings",
     "links",
     "stored_files",
+    "batches",
     "content",
     "demo",
     "upstream",

@@ -167,6 +167,11 @@ RERANKED: Shape = {
     "meta": {"api_version": _VERSION, "billed_units": _BILLED, "tokens": _BILLED, "cached_tokens": float, "warnings": [str]},
     NEEDS: {"results": ...},
 }
+_ITEMS: Shape = [{"type": str, NEEDS: {"type": ...}}]
+STORED_RESPONSE: Shape = {"id": str, "object": frozenset({"response"}), "created_at": float, "model": str, "output": _ITEMS}
+STORED_RESPONSE |= {NEEDS: {"id": ..., "object": ..., "output": ...}}
+STORED_ITEMS: Shape = {"object": frozenset({"list"}), "data": _ITEMS, "has_more": bool, NEEDS: {"object": "list", "data": ...}}
+"""What a provider keeps of Responses, and is asked for."""
 _ANSWER = frozenset({"choices", "message", "delta", "text", "content", "refusal", "reasoning_content", "index"})
 _ANSWER |= {"tool_calls", "function", "function_call", "custom", "arguments", "input", "name"}
 _ANSWER |= {"data", "embedding", "b64_json", "url", "results", "relevance_score"}
@@ -237,7 +242,7 @@ def _is_plain(body: JSON) -> bool:
 
 def _read(value: Any, shape: Shape) -> Any:
     """The value as its shape has it, the same object where it is. Raises _Wrong."""
-    if isinstance(shape, Mapping):
+    if isinstance(shape, dict):  # not any mapping: asking whether a thing is one of those takes longer than all else here
         return _fields(value, shape)
     if isinstance(shape, list):
         return _items(value, shape[0])

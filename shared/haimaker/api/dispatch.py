@@ -270,11 +270,11 @@ def _stored(name: str) -> Handler:
     return operation
 
 
-def _files(name: str) -> Handler:
-    """An operation on files that clients keep here."""
+def _kept(module: str, name: str) -> Handler:
+    """An operation on files and batches that clients keep here."""
 
     def operation(gateway: "Services", request: Request) -> Response:
-        act: Handler = getattr(import_module("haimaker.api.files"), name)
+        act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
         return act(gateway, request)
 
     return operation
@@ -295,11 +295,15 @@ HANDLERS: Mapping[str, Handler] = {
     "responses_cancel": _stored("cancel"),
     "responses_input_items": _stored("input_items"),
     "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
-    "files_create": _files("create"),
-    "files_list": _files("list_files"),
-    "files_retrieve": _files("retrieve"),
-    "files_content": _files("content"),
-    "files_delete": _files("delete"),
+    "files_create": _kept("files", "create"),
+    "files_list": _kept("files", "list_files"),
+    "files_retrieve": _kept("files", "retrieve"),
+    "files_content": _kept("files", "content"),
+    "files_delete": _kept("files", "delete"),
+    "batches_create": _kept("batches", "create"),
+    "batches_list": _kept("batches", "list_batches"),
+    "batches_retrieve": _kept("batches", "retrieve"),
+    "batches_cancel": _kept("batches", "cancel"),
     "models_list": _models("list_models"),
     "models_retrieve": _models("get_model"),
     "models_hub": _models_hub,

@@ -24,6 +24,7 @@ def reservations_for(
     now_s: float,
     deadline_s: int,
     default_output_tokens: int,
+    pool: str = "",
 ) -> list[Reservation]:
     """A reservation for each account, of the most that the request may cost at any of the attempts. `names` are the name that the
     request has for its model, and what that stands for; `deadline_s` is when it is lost, in seconds of the epoch."""
@@ -38,6 +39,7 @@ def reservations_for(
             *(request_id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
             *(now_s, deadline_s, ids, model_holds(account, names, attempts, full_name, bound)),
             alerts_at=account.alerts_at,
+            pool=pool,
         )
         for account in accounts
     ]

@@ -8,6 +8,20 @@ from haimaker.lean_dataclasses import dataclass, field
 JSON = dict[str, Any]
 
 
+class BatchLine(NamedTuple):
+    """Which line of a batch a request is."""
+
+    batch_id: str
+    number: int
+    custom_id: str
+    asked_before: tuple[str, ...] = ()
+    """The requests as which the same line was asked before: of a process that died, or that failed."""
+
+    def to_record(self) -> JSON:
+        again = {"asked_before": list(self.asked_before)} if self.asked_before else {}
+        return {"batch": self.batch_id, "batch_line": self.number + 1, "custom_id": self.custom_id, **again}
+
+
 def _no_upload(upload_id: str) -> bytes:
     raise LookupError(upload_id)
 
@@ -33,6 +47,8 @@ class Request:
     returned only the body does. None where a door can't. Raises OSError."""
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
     """The body as it comes, in place of `body`, where the operation and the server take it so."""
+    batch: BatchLine | None = None
+    """Of what line of a batch it is, where nobody waits for it."""
     upload: Callable[[str], bytes] = _no_upload
     """Reads a file that the client uploaded before, by its id. Raises APIError; LookupError where there are no uploads."""
 

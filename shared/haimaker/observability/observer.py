@@ -7,9 +7,9 @@ line goes to standard error, without metrics.
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Thread
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,9 +24,12 @@ from haimaker.store import NEVER_S, BudgetAlert, Record
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+    from haimaker.billing.settlement import AttemptLog
+    from haimaker.observability.otlp import OpenTelemetry
     from haimaker.observability.prometheus import PrometheusMetrics
     from haimaker.observability.provider_calls import ProviderCalls
 
+NO_HEADERS: Mapping[str, str] = {}
 ALERT_WAIT_S = 2.0
 """How long the request that reached an amount waits at its end for the receiver of the alert."""
 
@@ -48,23 +51,30 @@ class Observer:
     """The URL to which alerts of budgets are sent besides the log; empty for none."""
     prometheus: "PrometheusMetrics | None" = None
     """Counts the same for Prometheus; None where nobody collects it."""
+    otlp: "OpenTelemetry | None" = None
+    """Sends traces and metrics over OTLP; None where nobody collects them."""
     provider_calls: "ProviderCalls | None" = None
     """Counts the calls of providers by the hour; None in a function, whose metrics CloudWatch has."""
     _cold: bool = field(default=True, repr=False)
 
-    def request(self, record: Record) -> None:
-        """Logs the record of a request that reached a provider."""
+    def request(self, record: Record, attempts: "Sequence[AttemptLog]" = (), headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """Logs the record of a request that reached a provider. Traces have its attempts, and go on from its client's."""
         if self.prometheus:
             self.prometheus.request(record)
         if self.provider_calls:
             self.provider_calls.add(record, time.time())
-        self._count("request", fields_of(record), metrics.record_counts(record))
+        fields = fields_of(record)
+        if self.otlp:
+            self.otlp.request(record, fields, attempts, headers)
+        self._count("request", fields, metrics.record_counts(record))
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""
         name = TELEMETRY_NAMES.get(operation, operation)
         if self.prometheus:
             self.prometheus.denied(name, error)
+        if self.otlp:
+            self.otlp.denied(name, error)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
@@ -123,6 +133,11 @@ class Observer:
             about = {"error.type": type(error).__name__, "event": body["event"]}
             self.error("an alert could not be sent", **about, **({"account": body["account"]} if "account" in body else {}))
 
+    def close(self) -> None:
+        """Sends what waits, before the process ends."""
+        if self.otlp:
+            self.otlp.close()
+
     def audit(self, event: JSON) -> None:
         """Logs a change that an administrator made."""
         self._logger.info("audit", extra=event)
@@ -158,10 +173,18 @@ class Observer:
             self._stream.write(_request_line(message, self.service, fields))
 
 
+@lru_cache(maxsize=1)
+def _local_second(now_s: int) -> tuple[str, str]:
+    """The second in words, and the zone, between which its thousandths stand."""
+    local = time.localtime(now_s)
+    return time.strftime("%Y-%m-%d %H:%M:%S", local), time.strftime("%z", local)
+
+
 def _request_line(message: str, service: str, fields: JSON) -> str:
     """The line that Powertools' Logger writes of a request, made in a third of its time."""
     now_s = time.time()
-    moment = time.strftime(f"%Y-%m-%d %H:%M:%S,{int(now_s % 1 * 1000):03d}%z", time.localtime(now_s))
+    second, zone = _local_second(int(now_s))
+    moment = f"{second},{int(now_s % 1 * 1000):03d}{zone}"
     line = {"level": "INFO", "message": message, "timestamp": moment, "service": service, **fields}
     return _to_line({name: value for name, value in line.items() if value is not None}) + "\n"
 

@@ -145,6 +145,10 @@ class Reservation:
     """What is held, by the same write, of the account's limits for single models."""
     alerts_at: tuple[tuple[int, int | None], ...] = field(default=(), compare=False)
     """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
+    pool: str = field(default="", compare=False)
+    """The pool that it draws from, where the account has it and as far as something is left in it."""
+    opens_pool: bool = field(default=False, compare=False, repr=False)
+    """Whether a store is opening a pool by it."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)
     """The same request's reservations on its other accounts; settling this one settles them."""
     stale: tuple[str, ...] = field(default=(), compare=False, repr=False)
@@ -239,6 +243,9 @@ class StoreUnavailable(Exception):
 class StoreThrottled(StoreUnavailable):
     """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
 
+    untouched = False
+    """Whether every try was refused, so that nothing was written."""
+
 
 class TooManyRecords(Exception):
     """What was asked for is more than can be added up while its client waits."""
@@ -281,6 +288,15 @@ class Store(Protocol):
         `tokens`, and adds the record. `model_limits` in the record's detail has the cost and the tokens of each model that is
         limited. Returns None if there is a record of the request already: that one is then what is charged, and if it is of a lost
         request, this outcome is noted in it. An account that was deleted meanwhile still gets its record."""
+
+    def open_pool(self, reservation: Reservation) -> Denied | None:
+        """Puts the amount of a reservation aside under its request's id, if every limit allows such a request, until `close_pool`:
+        it has no deadline, takes no slot and no minute's tokens, and counts as held. A request whose reservation names the `pool`
+        draws from it, and from the rest of the budget what is missing. What such a request is given back by `release`, or did not
+        use where it ended with an error, is in the pool again. May be repeated."""
+
+    def close_pool(self, account_id: str, pool: str) -> int | None:
+        """Gives back what is left in a pool, and returns it; None if there is no such pool."""
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         """Charges every expired reservation of the account in full, each with a record of status `lost`; returns how many there

@@ -27,6 +27,7 @@ from haimaker.store import (
     StoreThrottled,
     StoreUnavailable,
     dynamo_models,
+    dynamo_pools,
     dynamo_refunds,
     ledger,
     minute_of,
@@ -35,7 +36,6 @@ from haimaker.store import (
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_expressions import (
-    ALLOWS_AMOUNT,
     ALLOWS_REQUEST,
     ALLOWS_TOKENS,
     CHARGE,
@@ -45,7 +45,6 @@ from haimaker.store.dynamo_expressions import (
     HELD,
     RENEW,
     RENEW_MODEL,
-    RESERVE,
 )
 from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, owes
@@ -152,10 +151,10 @@ class DynamoStore:
                         self.shards.grow(account_id)
                 raise
             else:
-                if home == 0:
-                    self.shards.learn(item)
+                self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._repair(item, reservation.now_s)
+                    self.shards.grow_if_large(item)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
@@ -168,7 +167,14 @@ class DynamoStore:
             self._update(place, f"{GIVE_BACK}{more.update} REMOVE holds.#rid", HELD, values, names)
         except ConditionFailed as failed:
             return failed.repeated
+        dynamo_pools.give_back(self._update, place, reservation, reservation.amount_nanousd)
         return True
+
+    def open_pool(self, reservation: Reservation) -> Denied | None:
+        return dynamo_pools.open_pool(self._update, self._read, self.reserve, reservation)
+
+    def close_pool(self, account_id: str, pool: str) -> int | None:
+        return dynamo_pools.close_pool(self._update, self._read, account_id, pool)
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
@@ -245,13 +251,12 @@ class DynamoStore:
 
     def _reserve(self, reservation: Reservation, home: int) -> Item:
         """Checks every limit and takes from every counter in one conditional write; returns the account after it."""
-        condition = (
-            ALLOWS_REQUEST + (ALLOWS_AMOUNT if reservation.amount_nanousd else "") + (ALLOWS_TOKENS if reservation.tokens else "")
-        )
+        update, allows_amount, amounts, pool = dynamo_pools.admission(self._read, reservation)
+        condition = ALLOWS_REQUEST + allows_amount + (ALLOWS_TOKENS if reservation.tokens else "")
         more = dynamo_models.reserve(reservation)
         values = {
             **more.values,
-            ":amount": reservation.amount_nanousd,
+            **amounts,
             ":tokens": reservation.tokens,
             ":version": reservation.version,
             ":now": reservation.now_s,
@@ -259,20 +264,19 @@ class DynamoStore:
             ":one": 1,
             ":false": False,
         }
-        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
+        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names, **pool}
         place = (reservation.account_id, home)
-        return self._update(place, RESERVE + more.update, condition + more.condition, values, names, "ALL_NEW")
+        return self._update(place, update + more.update, condition + more.condition, values, names, "ALL_NEW")
 
     def _explain_denial(self, item: Item | None, reservation: Reservation, home: int) -> Granted | Denied | int | None:
         """Why the account did not allow the reservation; None if the reason is gone by now, or the shard to be asked instead. When
         the answer to an earlier try was lost, the reservation is found here."""
         if item is None:
             return None if home and self._has_other_shards(reservation.account_id, home) else Denied("unknown")
-        if home == 0:
-            self.shards.learn(item)
+        self.shards.learn(item)
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
             return tables.grant(item, reservation, self.shards.number(reservation.account_id))
-        denied = ledger.denial(tables.counters(item, reservation.now_s), reservation)
+        denied = dynamo_pools.denial(item, reservation)
         if denied and denied.reason in ledger.IRREPARABLE:
             return None if home and self._is_behind(item) else denied
         if self._repair(item, reservation.now_s) or not denied:
@@ -365,6 +369,7 @@ class DynamoStore:
             item = self._update(place, f"{update} REMOVE {removed}", HELD, values, names, returned)
         except ConditionFailed as failed:
             return () if failed.repeated else None
+        dynamo_pools.give_back(self._update, place, reservation, reservation.amount_nanousd - cost, record.status)
         if may_owe and owes(item, self._clock()):
             with suppress(StoreUnavailable):  # it is charged; the next that owes something asks again
                 self.shards.pay_debts(reservation.account_id, self._clock())

@@ -64,6 +64,8 @@ class Counters(NamedTuple):
     free_slots: int
     requests_left: int
     tokens_left: int
+    pooled: int = 0
+    """In all pools together."""
     models: AllCounters = NO_MODELS
     """Of the models that it limits."""
 
@@ -120,8 +122,8 @@ def restart(account: Account, old: Counters, held: int, now_s: float) -> Repair 
 
 
 def spend_of(counters: Counters, held: int) -> int:
-    """What was settled in this window: the budget without what remains and what is reserved."""
-    return counters.budget - counters.remaining - held
+    """What was settled in this window: the budget without what remains and what is reserved, by requests and in pools."""
+    return counters.budget - counters.remaining - counters.pooled - held
 
 
 def denial(counters: Counters, reservation: Reservation) -> Denied | None:
@@ -182,7 +184,7 @@ def balance(counters: Counters, reservations: Sequence[Reservation], now_s: floa
     return Balance(
         account=account,
         spend_nanousd=0 if renewal else spend_of(counters, held),
-        held_nanousd=held,
+        held_nanousd=held + counters.pooled,
         total_spend_nanousd=counters.total_spend,
         window_end_s=renewal.window_end_s if renewal else counters.window_end_s,
         reservations=len(reservations),

@@ -7,7 +7,6 @@ outside is kept as ASCII JSON, which takes any character. The file is readable b
 """
 
 import fcntl
-import json
 import sqlite3
 import threading
 import time
@@ -20,7 +19,6 @@ from haimaker.store import (
     NEVER_S,
     Account,
     Balance,
-    BudgetAlert,
     Denied,
     Granted,
     Record,
@@ -30,6 +28,7 @@ from haimaker.store import (
     ledger,
     minute_of,
     sqlite_models,
+    sqlite_pools,
     sqlite_records,
     sqlite_schema,
     sqlite_totals,
@@ -38,12 +37,10 @@ from haimaker.store.ledger import Counters
 from haimaker.store.model_counters import (
     NO_MODELS,
     is_charged_in_window,
-    model_charges,
     model_refunds,
-    model_releases,
-    model_repairs,
     model_restarts,
 )
+from haimaker.store.sqlite_accounts import admit, balance, charge, read, read_reservations, release, renew, settle
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
 from haimaker.store.sqlite_schema import Execute
@@ -110,7 +107,7 @@ class SQLiteStore:
         kind = account.id.partition("#")[0]
         counters = ledger.initial_counters(account, spent_as)
         row = (
-            *counters[:-1],
+            *counters[: Counters._fields.index("pooled")],
             minute_of(account.created_s),
             kind,
             ledger.sort_key(account.created_s, account.id),
@@ -125,18 +122,18 @@ class SQLiteStore:
     def get(self, account_id: str) -> Balance | None:
         now_s = self._clock()
         with self._reading("get") as execute:
-            counters = _read(execute, account_id, now_s)
-            return counters and _balance(execute, counters, now_s)
+            counters = read(execute, account_id, now_s)
+            return counters and balance(execute, counters, now_s)
 
     def update(self, account: Account) -> bool:
         now_s = self._clock()
         with self._writing("update") as execute:
-            counters = _read(execute, account.id, now_s)
+            counters = read(execute, account.id, now_s)
             if counters is None or counters.version != account.version:
                 return False
-            counters = _renew(execute, counters, now_s)
+            counters = renew(execute, counters, now_s)
             new = ledger.initial_counters(account)
-            reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id)
+            reservations = read_reservations(execute, sqlite_schema.OF_ACCOUNT, account.id)
             restart = ledger.restart(account, counters, sum(each.amount_nanousd for each in reservations), now_s)
             restarts = model_restarts(account, counters.account, counters.models, reservations, now_s)
             sqlite_models.restart(execute, account.id, restarts)
@@ -150,7 +147,7 @@ class SQLiteStore:
 
     def delete(self, account_id: str) -> bool:
         with self._writing("delete") as execute:
-            for table in ("holds", "model_counters"):
+            for table in ("holds", "model_counters", "pools"):
                 execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))  # noqa: S608 (constants only)
             return execute("DELETE FROM accounts WHERE id = ?", (account_id,)).rowcount == 1
 
@@ -168,65 +165,44 @@ class SQLiteStore:
         return page, rows[limit - 1][-1] if len(rows) > limit else None
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
-        asked = {
-            "id": reservation.account_id,
-            "minute": minute_of(reservation.now_s),
-            "now": reservation.now_s,
-            "request": reservation.request_id,
-        }
         with self._writing("admit") as execute:
-            row = execute(sqlite_schema.READ_TO_RESERVE, asked).fetchone()
-            if row is None:
-                return Denied("unknown")
-            *stored, is_model_ended, has_met = row
-            is_read = reservation.models or is_model_ended  # also what is held of another model will count in a window that lasts
-            models = sqlite_models.read(execute, reservation.account_id, reservation.now_s) if is_read else NO_MODELS
-            counters, met = Counters._make((*stored, models)), list[Reservation]()
-            if has_met:
-                met = _read_reservations(
-                    execute, sqlite_schema.EXPIRED_OR_NAMED, reservation.account_id, reservation.now_s, reservation.request_id
-                )
-            if reservation in met:
-                return ledger.grant(counters, reservation)
-            denied = ledger.denial(counters, reservation)
-            if denied is None or denied.reason not in ledger.IRREPARABLE:
-                counters = _renew(execute, counters, reservation.now_s)
-                if _charge(execute, [other for other in met if ledger.is_expired(other, reservation.now_s)]):
-                    counters = _read(execute, reservation.account_id, reservation.now_s) or counters
-                denied = ledger.denial(counters, reservation)
-            return denied or _reserve(execute, counters, reservation)
+            return admit(execute, reservation)
 
     def release(self, reservation: Reservation) -> bool:
-        changes = {
-            "id": reservation.account_id,
-            "amount": reservation.amount_nanousd,
-            "tokens": reservation.tokens,
-            "minute": minute_of(reservation.now_s),
-        }
         with self._writing("release") as execute:
-            if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
-                return False
-            execute(sqlite_schema.GIVE_BACK, changes)
-            sqlite_models.charge(execute, reservation, model_releases(reservation))
-            return True
+            return release(execute, reservation)
+
+    def open_pool(self, reservation: Reservation) -> Denied | None:
+        with self._writing("open pool") as execute:
+            if sqlite_pools.left(execute, reservation.account_id, reservation.request_id) is None:
+                outcome = admit(execute, reservation)
+                if isinstance(outcome, Denied):
+                    return outcome
+                release(execute, reservation)
+                sqlite_pools.open_pool(execute, reservation)
+            return None
+
+    def close_pool(self, account_id: str, pool: str) -> int | None:
+        with self._writing("close pool") as execute:
+            return sqlite_pools.close_pool(execute, account_id, pool)
 
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         with self._writing("settle") as execute:
-            return _settle(execute, (reservation, *reservation.siblings), record, tokens)
+            return settle(execute, (reservation, *reservation.siblings), record, tokens)
 
     def charge_lost(self, account_id: str, now_s: float) -> int:
         with self._writing("charge_lost") as execute:
-            return _charge(execute, _read_reservations(execute, sqlite_schema.EXPIRED, account_id, now_s))
+            return charge(execute, read_reservations(execute, sqlite_schema.EXPIRED, account_id, now_s))
 
     def charge_all_lost(self, now_s: float) -> int:
         """Charges every reservation of every account, whatever its deadline; for a start when no other process uses the file."""
         with self._writing("charge_all_lost") as execute:
-            return _charge(execute, _read_reservations(execute, "TRUE"))
+            return charge(execute, read_reservations(execute, "TRUE"))
 
     def charge_requests_of(self, ending: str) -> int:
         """Charges what was reserved for requests whose ids have this ending, in the process that gave it to them and has died."""
         with self._writing("charge_requests_of") as execute:
-            return _charge(execute, _read_reservations(execute, sqlite_schema.ENDING_IN, f"%-{ending}%"))
+            return charge(execute, read_reservations(execute, sqlite_schema.ENDING_IN, f"%-{ending}%"))
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
         changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd}
@@ -239,7 +215,7 @@ class SQLiteStore:
             if lost is None or not sqlite_records.amend(execute, record):
                 return False
             for refund in model_refunds(lost, record):
-                counters = _read(execute, refund.account_id, self._clock())
+                counters = read(execute, refund.account_id, self._clock())
                 seen = counters.models.get(refund.model) if counters else None
                 if counters and seen and is_charged_in_window(lost, counters.account, refund.model, seen):
                     sqlite_models.give_back(execute, refund)
@@ -309,74 +285,3 @@ def _failures(operation: str) -> Iterator[None]:
 
 def _unavailable(operation: str, error: sqlite3.Error | OSError) -> StoreUnavailable:
     return StoreUnavailable(f"SQLite {operation}: {error.strerror if isinstance(error, OSError) else error}")
-
-
-def _read(execute: Execute, account_id: str, now_s: float) -> Counters | None:
-    row = execute(sqlite_schema.READ, {"id": account_id, "minute": minute_of(now_s)}).fetchone()
-    return row and Counters._make((*row, sqlite_models.read(execute, account_id, now_s)))
-
-
-def _balance(execute: Execute, counters: Counters, now_s: float) -> Balance:
-    return ledger.balance(counters, _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id), now_s)
-
-
-def _read_reservations(execute: Execute, where: str, *values: object) -> list[Reservation]:
-    rows = execute(f"SELECT account_id, request_id, hold FROM holds WHERE {where}", values).fetchall()  # noqa: S608 (constants only)
-    return [ledger.decode_reservation(*row) for row in rows]
-
-
-def _renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
-    if not counters.has_ended_window(now_s):
-        return counters
-    reservations = _read_reservations(execute, sqlite_schema.OF_ACCOUNT, counters.account_id)
-    renewals = model_repairs(counters.account, counters.models, reservations, now_s)
-    sqlite_models.restart(execute, counters.account_id, renewals)
-    renewal = ledger.repair(counters, sum(reservation.amount_nanousd for reservation in reservations), now_s)
-    if renewal:
-        execute(sqlite_schema.RENEW, (renewal.returned, renewal.window_end_s, counters.account_id))
-    return _read(execute, counters.account_id, now_s) or counters
-
-
-def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> Granted:
-    left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - reservation.tokens)
-    changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
-    execute(sqlite_schema.RESERVE, changes | {"requests_left": left.requests_left, "tokens_left": left.tokens_left})
-    sqlite_models.reserve(execute, reservation)
-    execute(
-        sqlite_schema.ADD_RESERVATION,
-        (reservation.account_id, reservation.request_id, reservation.deadline_s, ledger.encode_reservation(reservation)),
-    )
-    return ledger.grant(left, reservation)
-
-
-def _settle(execute: Execute, reservations: Sequence[Reservation], record: Record, tokens: int) -> Settled | None:
-    """Adds the record if there is none yet, and charges the cost of the stored one; returns None if that is an earlier one."""
-    started = ledger.sort_key(record.started_s, record.request_id)
-    detail = json.dumps(record.detail)
-    row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
-    is_new = execute(sqlite_schema.KEEP, row).rowcount == 1
-    kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
-    if is_new:
-        sqlite_totals.add(execute, record)
-    else:
-        kept = sqlite_records.note_outcome(execute, kept, record, reservations)
-    alerts = tuple(alert for each in reservations for alert in _end(execute, each, kept, tokens))
-    return Settled(alerts) if is_new else None
-
-
-def _end(execute: Execute, reservation: Reservation, record: Record, tokens: int) -> tuple[BudgetAlert, ...]:
-    """Ends the reservation and charges its account, if it had not ended yet. Returns the alerts that this led to."""
-    if not execute(sqlite_schema.DELETE_RESERVATION, (reservation.account_id, reservation.request_id)).rowcount:
-        return ()
-    cost = record.cost_nanousd
-    changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
-    execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
-    sqlite_models.charge(execute, reservation, model_charges(reservation, record))
-    counters = _read(execute, reservation.account_id, reservation.now_s) if reservation.alerts_at else None
-    return ledger.alerts_for(reservation, _balance(execute, counters, reservation.now_s), cost) if counters else ()
-
-
-def _charge(execute: Execute, reservations: Sequence[Reservation]) -> int:
-    for reservation in reservations:
-        _settle(execute, (reservation,), ledger.lost_record(reservation), reservation.tokens)
-    return len(reservations)

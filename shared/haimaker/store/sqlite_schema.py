@@ -48,7 +48,12 @@ CREATE TABLE totals (
     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL, PRIMARY KEY (grouped, day, name)
 ) WITHOUT ROWID;
 """
-STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS)
+POOLS = """
+CREATE TABLE pools (
+    account_id TEXT NOT NULL, pool TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (account_id, pool)
+) WITHOUT ROWID;
+"""
+STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS, POOLS)
 """What each version adds to the one before it."""
 TOTALS_VERSION = STEPS.index(TOTALS) + 1
 """From which on there are daily totals; those of earlier records are added up when a file is brought up to it."""
@@ -57,7 +62,8 @@ SCHEMA_VERSION = len(STEPS)
 IN_MINUTE = "minute IN (:minute, :minute + 1)"
 COUNTERS = f"""id, config, version, blocked, expires_s, window_end_s, budget, remaining, total_spend,
     rpm_limit, tpm_limit, parallel_limit, free_slots,
-    CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END"""
+    CASE WHEN {IN_MINUTE} THEN requests_left ELSE rpm_limit END, CASE WHEN {IN_MINUTE} THEN tokens_left ELSE tpm_limit END,
+    COALESCE((SELECT SUM(amount) FROM pools WHERE pools.account_id = accounts.id), 0)"""  # noqa: S608
 READ = f"SELECT {COUNTERS} FROM accounts WHERE id = :id"  # noqa: S608 (constants only)
 READ_TO_RESERVE = f"""SELECT {COUNTERS},
     EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),

@@ -26,7 +26,7 @@ One partition of an index, and one item, bears 1,000 writes a second: what all r
 Indexes hold keys only, so that writing a counter does not write an index. Counters hold what is left; those of a minute
 are the attributes `r<minute>` and `t<minute>`, dropped by a later settle. A reservation is a text under `holds.<request id>`.
 Counters of a model that an account limits hold what is taken: `b/<model>` of its budget, which is renewed at `e/<model>`, and
-`r<minute>/<model>` and `t<minute>/<model>`.
+`r<minute>/<model>` and `t<minute>/<model>`. A pool is `p/<pool>`, in the account's own item.
 """
 
 import json
@@ -61,6 +61,7 @@ Item = Mapping[str, Any]
 
 DAY_S = 86_400
 SHARD = "shard#"
+POOL = "p/"
 RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
 RECORDS_SORT_KEY = "account"
@@ -68,7 +69,8 @@ PARTS = 16
 """Of the index of all records, and of totals."""
 OF_A_MINUTE = re.compile(r"[rt](\d+)(?:/.*)?", re.DOTALL)
 MOST_DROPPED = 100
-STORED_COUNTERS = tuple(name for name in Counters._fields if name not in ("account_id", "requests_left", "tokens_left", "models"))
+NOT_STORED = ("account_id", "requests_left", "tokens_left", "pooled", "models")
+STORED_COUNTERS = tuple(name for name in Counters._fields if name not in NOT_STORED)
 """The counters that are attributes by the same name."""
 
 
@@ -252,7 +254,8 @@ def counters(item: Item, now_s: float) -> Counters:
     names = minute_names(now_s)
     left = (item.get(names["#rpm"], item["rpm_limit"]), item.get(names["#tpm"], item["tpm_limit"]))
     models = dynamo_models.counters(item, minute_of(now_s))
-    return Counters._make((account_and_shard(item)[0], *(item[name] for name in STORED_COUNTERS), *left, models))
+    pooled = sum(amount for name, amount in item.items() if name.startswith(POOL))
+    return Counters._make((account_and_shard(item)[0], *(item[name] for name in STORED_COUNTERS), *left, pooled, models))
 
 
 def reservations_of(item: Item) -> list[Reservation]:
@@ -287,7 +290,7 @@ def total_balance(items: Sequence[Item], now_s: float) -> Balance:
 def total_counters(items: Sequence[Item], now_s: float) -> Counters:
     """What an account with all of its shards has left."""
     first, *rest = (counters(item, now_s) for item in items)
-    names = ("remaining", "free_slots", "requests_left", "tokens_left")
+    names = ("remaining", "free_slots", "requests_left", "tokens_left", "pooled")
     return first._replace(**{name: getattr(first, name) + sum(getattr(each, name) for each in rest) for name in names})
 
 

@@ -81,6 +81,10 @@ class StoredFiles:
         file_id = new_id(ID_PREFIX, now_s)
         return file_id, self.blobs.put_pieces(_blob_key(file_id), pieces, content_type)
 
+    def put(self, file_id: str, pieces: Iterable[bytes]) -> int:
+        """Stores the bytes of a file of our own making, which nobody has yet; returns its size."""
+        return self.blobs.put_pieces(_blob_key(file_id), pieces, "application/jsonl")
+
     def add(self, file_id: str, size: int, owner: str, said: FileDescription, now_s: float) -> StoredFile:
         """Gives a file whose bytes are stored to its owner. May be repeated."""
         created_s = int(now_s)

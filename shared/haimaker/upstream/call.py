@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,10 +13,9 @@ from haimaker.adapters import Adapter
 from haimaker.adapters.first_chunk import has_content, read_error_body
 from haimaker.adapters.openai_types import EVENT_SHAPES, SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
-from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
-from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, HTTPClient, Timeouts, TransportError, read_whole
+from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
@@ -25,13 +23,11 @@ from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage
-from haimaker.routing.health import Health
+from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
-    from haimaker.links import LinkStore
-    from haimaker.settings.settings import Settings
     from haimaker.upstream.image_delivery import Delivered
-    from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher
+    from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
@@ -41,28 +37,6 @@ AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ProviderClients:
-    """What reaching providers takes, shared by all requests."""
-
-    http_client: HTTPClient
-    access: Mapping[str, ProviderConnection]
-    health: Health
-    settings: "Settings | None" = None
-
-    def files(self, headers: Mapping[str, str]) -> "LinkStore | None":
-        """The place for files, as a request with these headers reaches it; None where there is none."""
-        from haimaker.links import link_store_for  # few operations need it
-
-        return link_store_for(self.settings, headers) if self.settings else None
-
-    @cached_property
-    def images(self) -> "ImageFetcher":
-        from haimaker.upstream.image_fetcher import ImageFetcher  # few providers need it
-
-        return ImageFetcher(proxies=self.http_client.proxies)
 
 
 @dataclass(slots=True)
@@ -80,6 +54,7 @@ class UpstreamCall:
     can_go_on: Callable[[Attempt, Usage], bool] = lambda attempt, used: True
     """Whether another turn of an answer that was paused is reserved, beside what its turns have used so far."""
     _inlined: OperationRequest | None = None
+    _held: "HeldBytes | None" = None
     _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
     """Of the parts of a request that takes several calls, by target and number: what has been answered is not asked for again."""
 
@@ -114,7 +89,11 @@ class UpstreamCall:
         if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
             return self._as_events(self._read(attempt_log, request, adapter, response))
         of_one_call = adapters.paused_turn(request, attempt) is None
-        return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
+        events = self._events(attempt_log, request, adapter, response)
+        goes_on = request.original and request.original.background and attempt.provider.limits.runs_in_background
+        if goes_on:  # its id is to be known, long before it says anything
+            return EventStream(events, of_one_call)
+        return EventStream(_begun(events), of_one_call)
 
     def is_all_of(self, attempt: Attempt) -> bool:
         """Whether an attempt is one call of a provider and nothing else."""
@@ -138,9 +117,16 @@ class UpstreamCall:
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
         """For images that are fetched from where they are."""
-        from haimaker.upstream.image_fetcher import FetchBounds
+        from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
-        return FetchBounds.for_request(self.deadline_s, owner_of(self.headers), self.cancel, seconds)
+        if self._held is None:
+            self._held = HeldBytes(owner_of(self.headers))
+        return FetchBounds.for_request(self.deadline_s, self._held, self.cancel, seconds)
+
+    def release(self) -> None:
+        """Once it is answered: what was fetched for it counts no more."""
+        if self._held:
+            self._held.give_back()
 
     def _merged(self, attempt_log: AttemptLog, parts: Sequence[OperationRequest], adapter: Adapter) -> Result:
         from haimaker.upstream.parallel import call_in_parallel  # few requests need it

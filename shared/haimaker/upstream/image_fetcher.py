@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Lock
 from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -36,6 +37,9 @@ LOOK_S = 0.1
 FETCHES = Shares("images are being fetched", total=64, each=16)
 LOOKUPS = Shares("names of image hosts are being looked up", total=32, each=8)
 """A look-up counts until it ends, also when nobody waits for it any more."""
+HELD = Shares("bytes of images that were fetched are held", total=128_000_000, each=64_000_000)
+"""Until their requests are answered; each byte is there as one of an image while it comes, then in base64, and in the body that is
+sent: up to three times."""
 MAX_REDIRECTS = 3
 PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
@@ -66,6 +70,29 @@ def _is_global(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not set_aside
 
 
+@dataclass(slots=True)
+class HeldBytes:
+    """What one request holds of images that were fetched for it."""
+
+    owner: str
+    _bytes: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def take(self, number: int) -> None:
+        """Raises GatewayBusyError."""
+        HELD.take(self.owner, number)
+        with self._lock:
+            self._bytes += number
+
+    def give_back(self, number: int | None = None) -> None:
+        """So many, or all."""
+        with self._lock:
+            number = self._bytes if number is None else number
+            self._bytes -= number
+        if number:
+            HELD.give_back(self.owner, number)
+
+
 @dataclass(frozen=True, slots=True)
 class FetchBounds:
     """Who the fetches of one request are for, when they have to be done, and what ends them before."""
@@ -74,11 +101,13 @@ class FetchBounds:
     """Monotonic."""
     owner: str = ""
     cancel: CancelToken = field(default_factory=CancelToken)
+    held: HeldBytes | None = None
+    """Where what is fetched counts until its request is answered."""
 
     @classmethod
-    def for_request(cls, deadline_s: float, owner: str, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
+    def for_request(cls, deadline_s: float, held: HeldBytes, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
         """Fetches that take up to `seconds` from now, and never longer than `deadline_s`, which is monotonic."""
-        return cls(min(deadline_s, time.monotonic() + (SECONDS if seconds is None else seconds)), owner, cancel)
+        return cls(min(deadline_s, time.monotonic() + (SECONDS if seconds is None else seconds)), held.owner, cancel, held)
 
     def left_s(self) -> float:
         """Raises TimeoutError, also where the request was given up."""
@@ -125,7 +154,7 @@ class ImageFetcher:
                 own = {"host": address.netloc.rpartition("@")[2], "accept": "image/*", "connection": "close"}
                 answer = _ask(connected, "GET", path, own, bounds)
                 if answer.status not in (301, 302, 303, 307, 308):
-                    return _read(answer)
+                    return _read(answer, bounds.held)
                 url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 bounds.cancel.forget(connected)
@@ -224,16 +253,24 @@ def _ask(
     return answer
 
 
-def _read(answer: http.client.HTTPResponse) -> bytes:
+def _read(answer: http.client.HTTPResponse, held: HeldBytes | None) -> bytes:
     if answer.status != 200:
         raise ValueError("not found")
-    content = bytearray()
-    while piece := answer.read1(65_536):
-        content += piece
-        if len(content) > MAX_BYTES:
-            raise ValueError("too large")
-    if answer.length:
-        raise ValueError("cut off")
+    content, taken = bytearray(), 0
+    try:
+        while piece := answer.read1(65_536):
+            if held:
+                held.take(len(piece))
+                taken += len(piece)
+            content += piece
+            if len(content) > MAX_BYTES:
+                raise ValueError("too large")
+        if answer.length:
+            raise ValueError("cut off")
+    except BaseException:
+        if held:
+            held.give_back(taken)
+        raise
     return bytes(content)
 
 

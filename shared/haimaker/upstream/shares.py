@@ -32,15 +32,15 @@ class Shares:
         finally:
             self.give_back(owner)
 
-    def take(self, owner: str) -> None:
+    def take(self, owner: str, amount: int = 1) -> None:
         """Raises GatewayBusyError."""
         with self._lock:
-            if self._taken.total() >= self.total or self._taken[owner] >= self.each:
+            if self._taken.total() + amount > self.total or self._taken[owner] + amount > self.each:
                 raise GatewayBusyError(f"Too many {self.what} at the same moment.", code="gateway_busy")
-            self._taken[owner] += 1
+            self._taken[owner] += amount
 
-    def give_back(self, owner: str) -> None:
+    def give_back(self, owner: str, amount: int = 1) -> None:
         with self._lock:
-            self._taken[owner] -= 1
+            self._taken[owner] -= amount
             if not self._taken[owner]:
                 del self._taken[owner]

@@ -22,7 +22,8 @@ from haimaker.http.errors import APIError
 from haimaker.http.values import JSON, Request, StreamEvent, UpstreamResponse
 from haimaker.operations.operation import OperationRequest
 from haimaker.routing.health import Health
-from haimaker.upstream.call import ProviderClients, UpstreamCall
+from haimaker.upstream.call import UpstreamCall
+from haimaker.upstream.clients import ProviderClients
 from tests.support.builders import attempt
 
 HEAD = {"id": "c-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "m"}

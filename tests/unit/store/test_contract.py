@@ -19,6 +19,7 @@ from haimaker.store import (
     ModelBalance,
     ModelLimit,
     Record,
+    Reservation,
     ledger,
 )
 from haimaker.store.totals import By, sum_records, to_day, truncate_name
@@ -56,6 +57,98 @@ def test_update_needs_the_version_it_read(scene):
     assert not scene.store.update(replace(account, alias="late"))
     assert scene.store.get(account.id).account == replace(account, alias="new", models=("x",), version=2)
     assert not scene.store.update(replace(account, id=f"{scene.kind}#none"))
+
+
+POOL = "batch-1"
+
+
+def open_pool(scene, account: Account, amount: int) -> Denied | None:
+    return scene.store.open_pool(replace(scene.reservation(account, amount, 0), request_id=POOL))
+
+
+def drawing(scene, account: Account, amount: int) -> Reservation:
+    outcome = scene.store.reserve(replace(scene.reservation(account, amount), pool=POOL))
+    assert isinstance(outcome, Granted), outcome
+    return outcome.reservation
+
+
+def test_a_pool_is_held_beside_requests_and_takes_no_slot(scene):
+    account = scene.account(budget_nanousd=1_000, parallel_limit=1, rpm_limit=2)
+    assert open_pool(scene, account, 700) is None
+    assert open_pool(scene, account, 700) is None, "it is there"
+    assert scene.money(account) == (0, 700, 0)
+    assert scene.store.reserve(scene.reservation(account, 301)).reason == "budget"
+    scene.settle(scene.admitted(account, 300), 10)
+    assert scene.store.charge_lost(account.id, NEVER_S) == 0
+    assert scene.money(account) == (10, 700, 10)
+    assert scene.store.close_pool(account.id, POOL) == 700
+    assert scene.store.close_pool(account.id, POOL) is None
+    assert scene.money(account) == (10, 0, 10)
+
+
+def test_a_pool_that_is_too_large_is_refused(scene):
+    account = scene.account(budget_nanousd=1_000)
+    assert open_pool(scene, account, 1_001) == Denied("budget", account, 1_000)
+    assert scene.store.close_pool(account.id, POOL) is None
+    assert open_pool(scene, replace(account, id=f"{account.id}x"), 1) == Denied("unknown")
+
+
+def test_requests_draw_from_a_pool_and_what_is_unused_is_free(scene):
+    account = scene.account(budget_nanousd=1_000)
+    open_pool(scene, account, 1_000)
+    assert scene.store.reserve(scene.reservation(account, 1)).reason == "budget"
+    first, second = drawing(scene, account, 400), drawing(scene, account, 500)
+    assert scene.money(account) == (0, 1_000, 0)
+    scene.settle(first, 150)
+    assert scene.money(account) == (150, 600, 150), "the rest is the account's again"
+    third = drawing(scene, account, 300)  # 100 of the pool, 200 of the rest
+    assert scene.store.reserve(replace(scene.reservation(account, 51), pool=POOL)).reason == "budget"
+    assert scene.money(account) == (150, 800, 150)
+    scene.settle(second, 500)
+    scene.settle(third, 0)
+    assert scene.store.close_pool(account.id, POOL) == 0
+    assert scene.money(account) == (650, 0, 650)
+
+
+def test_what_a_failed_or_unsent_request_did_not_use_is_in_the_pool_again(scene):
+    account = scene.account(budget_nanousd=1_000)
+    open_pool(scene, account, 1_000)
+    assert scene.store.release(drawing(scene, account, 400))
+    assert scene.store.reserve(scene.reservation(account, 1)).reason == "budget"
+    failed = drawing(scene, account, 400)
+    scene.store.settle(failed, replace(record(failed, 30), status="error"), 10)
+    assert scene.store.reserve(scene.reservation(account, 1)).reason == "budget"
+    assert scene.store.close_pool(account.id, POOL) == 970
+    assert scene.money(account) == (30, 0, 30)
+    assert scene.store.release(drawing(scene, account, 970)), "it is closed"
+    assert scene.money(account) == (30, 0, 30)
+
+
+def test_a_repeated_request_draws_once_and_a_lost_one_is_charged(scene):
+    account = scene.account(budget_nanousd=1_000)
+    open_pool(scene, account, 1_000)
+    lost = drawing(scene, account, 400)
+    assert isinstance(scene.store.reserve(lost), Granted)
+    assert scene.money(account) == (0, 1_000, 0)
+    scene.clock.now_s += 400
+    assert scene.store.charge_lost(account.id, scene.clock.now_s) == 1
+    assert scene.money(account) == (400, 600, 400)
+    assert scene.store.close_pool(account.id, POOL) == 600
+
+
+def test_a_pool_outlives_its_budgets_window(scene):
+    account = scene.account(budget_nanousd=1_000, budget_window_s=3_600)
+    open_pool(scene, account, 600)
+    scene.settle(drawing(scene, account, 200), 200)
+    assert scene.money(account) == (200, 400, 200)
+    scene.clock.now_s += 3_601
+    assert scene.money(account) == (0, 400, 200)
+    scene.settle(drawing(scene, account, 100), 50)
+    assert scene.money(account) == (50, 300, 250)
+    assert scene.store.update(replace(account, budget_nanousd=900))
+    assert scene.money(account) == (50, 300, 250)
+    assert scene.store.close_pool(account.id, POOL) == 300
+    assert scene.store.delete(account.id)
 
 
 def test_delete_keeps_records_and_takes_later_ones(scene):

@@ -18,7 +18,7 @@ import haimaker.store
 from haimaker.store import Account, Granted, Record, Reservation, StoreUnavailable, TooManyRecords, ledger, sqlite_totals
 from haimaker.store.sqlite import SQLiteStore
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
-from haimaker.store.sqlite_schema import KEEP, SCHEMA_VERSION, STEPS
+from haimaker.store.sqlite_schema import KEEP, SCHEMA_VERSION, STEPS, TOTALS_VERSION
 from haimaker.store.totals import By, sum_records
 from tests.unit.store.conftest import START_S, Clock, Scene, record
 
@@ -241,7 +241,7 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version
             started = ledger.sort_key(each.started_s, each.request_id)
             whole = (each.request_id, each.account_id, started, each.started_s, each.status, each.cost_nanousd)
             connection.execute(KEEP, (*whole, json.dumps(each.detail)))
-            if version == SCHEMA_VERSION:
+            if version >= TOTALS_VERSION:
                 sqlite_totals.add(connection.execute, each)
         connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()

@@ -15,7 +15,7 @@ from haimaker.http.client import CancelToken
 from haimaker.http.errors import BadRequestError, GatewayBusyError, allows_fallback, allows_retry
 from haimaker.operations import image_links
 from haimaker.upstream import image_fetcher
-from haimaker.upstream.image_fetcher import FetchBounds, ImageFetcher, is_public
+from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes, ImageFetcher, is_public
 from haimaker.upstream.shares import Shares
 from tests.support.builders import chat_request
 from tests.support.fake_upstream import FakeUpstream, Reply
@@ -246,6 +246,39 @@ def test_a_look_up_that_hangs_is_left_alone_and_counts_until_it_ends(web: FakeUp
         images.inline_images(asked(f"http://slow.example:{port}/x"), bounds(owner="mallory"))
     assert "base64" in str(images.inline_images(asked(f"http://fast.example:{port}/x"), bounds(owner="ada")).body)
     hung.set()
+
+
+def test_bytes_that_are_held_have_a_bound(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is over it is told to come again, be it the key's own or that of all; what is given up counts no more."""
+    monkeypatch.setattr(image_fetcher, "HELD", Shares("bytes are held", total=5 * len(PNG), each=2 * len(PNG)))
+    web.answers(Reply.raw(200, PNG))
+    images, url = fetcher(web), f"{web.url}/x"
+
+    def fetch(owner: str, number: int = 1) -> HeldBytes:
+        held = HeldBytes(owner)
+        for _ in range(number):
+            images.fetch(url, "image", FetchBounds.for_request(time.monotonic() + 5, held, CancelToken()))
+        return held
+
+    first = fetch("mallory", 2)
+    with pytest.raises(GatewayBusyError) as raised:
+        fetch("mallory")
+    assert (raised.value.status, raised.value.headers["retry-after"]) == (429, "1")
+    assert "Too many bytes are held" in raised.value.message
+    others = [fetch("ada", 2), fetch("eve")]
+    with pytest.raises(GatewayBusyError):
+        fetch("bob")
+    first.give_back()
+    first.give_back()
+    cut, cut_bounds = Reply.raw(200, PNG).cut(after_bytes=len(PNG) - 1), HeldBytes("bob")
+    web.answers(cut)
+    with pytest.raises(BadRequestError):
+        images.fetch(url, "image", FetchBounds.for_request(time.monotonic() + 5, cut_bounds, CancelToken()))
+    web.answers(Reply.raw(200, PNG))
+    others.append(fetch("bob", 2))
+    for each in others:
+        each.give_back()
+    assert not image_fetcher.HELD._taken
 
 
 def test_one_owner_gets_no_more_than_a_share(web: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from haimaker.operations.operation import ByteStream, EventStream, Result
 from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import definition_for, get
 from haimaker.routing.health import Health
-from haimaker.upstream.call import ProviderClients, UpstreamCall
+from haimaker.upstream.call import UpstreamCall
+from haimaker.upstream.clients import ProviderClients
 from tests.support import event_messages
 from tests.support.builders import attempt, chat_request
 from tests.support.fake_upstream import Call, FakeUpstream

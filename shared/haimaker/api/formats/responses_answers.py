@@ -41,6 +41,8 @@ ECHOED: Mapping[str, Any] = {
     "user": None,
 }
 """What a response repeats of its request, and what it says where nothing was asked."""
+ACTIVE = ("queued", "in_progress")
+"""States of a response that has not ended."""
 INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -69,6 +71,17 @@ def from_error(error: APIError, request_id: str) -> JSON:
     ours = "rate_limit_exceeded" if error.status == 429 else error.code or error.type
     code = "server_error" if error.status >= 500 else ours
     return {**_Response({}, request_id).whole("failed"), "error": {"code": code, "message": error.message}}
+
+
+def begun(body: JSON, request_id: str, created_s: int) -> JSON:
+    """A response to be made in the background, before anything of it is."""
+    model = body.get("model")
+    return _Response(body, request_id, {"created_at": created_s, "model": model if isinstance(model, str) else ""}).whole("queued")
+
+
+def failed(response: JSON, error: APIError) -> JSON:
+    """A response that ends with an error."""
+    return {**response, "status": "failed", "completed_at": None, "error": from_error(error, "")["error"]}
 
 
 def to_usage(used: Any) -> JSON | None:

@@ -40,10 +40,10 @@ READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
 }
 INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 REFUSED: Mapping[str, str] = {
-    "background": "Answers in the background are not served: leave `background` out.",
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
 }
+NOT_STORED = "Background mode requires `store` to be true."
 NOT_KEPT = "Answers of this model are not kept: send the whole conversation as `input`, with `store` false."
 GATEWAYS = ROUTING_FIELDS | OF_GATEWAY
 """Fields that are the gateway's own in every format."""
@@ -75,6 +75,8 @@ def find_refusal(body: JSON) -> BadRequestError | None:
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     """The chat, and the names of what was left out. Raises BadRequestError."""
     asked = {name: value for name, value in body.items() if value is not None}
+    if asked.get("background") and asked.get("store") is False:
+        raise BadRequestError(NOT_STORED, param="background", code="invalid_value")
     for name, why in REFUSED.items():
         if asked.get(name):
             raise BadRequestError(why, param=name, code="unsupported_parameter")

@@ -1,0 +1,390 @@
+"""One batch from its beginning, or from where another process left it, to its end; see `haimaker.batches` for its money.
+
+What is known of it while it runs is a folder: the lines as they were sent, and the journal. A process may be killed at any point:
+whoever goes on finds the same folder, asks again what has no answer, and ends the batch in the same way.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from shutil import rmtree
+from threading import Condition
+from typing import BinaryIO
+
+from haimaker.batches import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    EXPIRED,
+    FAILED,
+    FINALIZING,
+    IN_PROGRESS,
+    VALIDATING,
+    Batch,
+    BatchDirectory,
+)
+from haimaker.batches.beginning import check_lines, open_pools
+from haimaker.batches.journal import ERROR, OUTPUT, Journal, Outcome
+from haimaker.batches.lines import ENDPOINTS, LineError, answer_row, read_line, split, unanswered_row, usage_of
+from haimaker.batches.place import Place
+from haimaker.http.errors import APIError
+from haimaker.http.request_ids import new_request_id
+from haimaker.http.values import JSON, BatchLine, Request, Response
+from haimaker.store import Account, minute_of
+from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
+from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+
+AT_ONCE = 32
+"""Lines of one batch that are asked at a time, at most."""
+TELLS_EVERY_S = 1.0
+"""How often a batch that runs writes how far it is."""
+RETRIED = (429, 500, 502, 503, 504, 529)
+MOST_RETRIES, LONGEST_WAIT_S = 4, 60.0
+UNPOOLED_WAIT_S = 1.0
+ENDS = {
+    CANCELLED: ("batch_cancelled", "This request was not made: the batch was cancelled."),
+    EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
+}
+LATE_RECORDS_S = 5.0
+"""How long the records of requests of a process that died are waited for, at the end."""
+
+
+class BatchRun:
+    def __init__(self, batch: Batch, place: Place) -> None:
+        self.batch, self._place = batch, place
+        self._directory = BatchDirectory(place.store.documents)
+        self._folder = place.folder / batch.id
+        self._operation = ENDPOINTS[batch.body["endpoint"]]
+        self._journal: Journal | None = None
+        self._accounts: tuple[Account, ...] = ()
+        self._changed, self._asking = Condition(), 0
+        self._pause_until_s, self._told_s, self._extra_nanousd = 0.0, 0.0, 0
+        self._cancelled = False
+        self._asked_in_minute = (0, 0)
+        """How many lines were asked in the last minute in which any was, and which it was."""
+        self._error: Exception | None = None
+        self._late: set[str] = set()
+        """Requests of a process that died, whose records were not there yet."""
+
+    def run(self) -> None:
+        """Returns when the batch has ended, or the gateway stops. Raises StoreUnavailable, BlobError, OSError."""
+        if not self._read_accounts():
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.batch.status == VALIDATING and not self._is_cancelled and not self._begin():
+            return
+        if self.batch.status != FINALIZING:
+            self._journal = Journal(self._folder / "journal", self.batch.body["total"])
+            ends_as = self._ask_all()
+            if ends_as is None:
+                return
+            status = CANCELLING if ends_as == CANCELLED else FINALIZING
+            self._tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
+        self._end(self.batch.body["ends_as"])
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing more is to be asked."""
+        has_expired: bool = time.time() >= self.batch.body["expires_at"]
+        return self._is_stuck or self._is_cancelled or has_expired
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether another process, or another try, goes on."""
+        return self._place.stopping.is_set() or self._error is not None
+
+    @property
+    def _is_cancelled(self) -> bool:
+        return self._cancelled or self.batch.status == CANCELLING
+
+    def cancel(self) -> None:
+        """Asks nothing more; the batch says itself that it is cancelled, or whose it is may do nothing any more."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+    def _read_accounts(self) -> bool:
+        """False where they can't be read. A key that may do nothing any more has its batches cancelled."""
+        try:
+            self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
+        except APIError as error:
+            if error.status >= 500:
+                return False
+            self._cancelled = True
+            if self.batch.status in (VALIDATING, IN_PROGRESS):
+                self._tell(status=CANCELLING, cancelling_at=int(time.time()))
+        return True
+
+    # Beginning: nothing is asked before all lines were read and the worst case is put aside.
+
+    def _begin(self) -> bool:
+        """Whether the batch goes on: not if it failed, or the gateway stops."""
+        file = self._place.files.get(self.batch.owner, self.batch.body["input_file_id"])
+        if file is None:
+            return self._fail([LineError("file_not_found", "The input file is gone.").to_json(None)])
+        _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
+        checked = check_lines(self._lines(), self.batch.body["endpoint"], self._bound, lambda: self._is_stuck)
+        if self._is_stuck:
+            return False
+        if checked.errors:
+            return self._fail(checked.errors)
+        if not self._is_cancelled and not self._open_pools(checked.most_nanousd):
+            return False
+        now_s = time.time()
+        self._tell(
+            status=IN_PROGRESS,
+            in_progress_at=int(now_s),
+            total=checked.total,
+            output_file_id=new_id(FILE_PREFIX, now_s),
+            error_file_id=new_id(FILE_PREFIX, now_s),
+        )
+        return True
+
+    def _bound(self, body: bytes) -> int:
+        return self._place.worker.bound(self._operation, Request("", body=body), self._accounts[0])
+
+    def _open_pools(self, amount_nanousd: int) -> bool:
+        """Puts the worst case aside on each account, or on none, and then fails the batch. False also if the gateway stops."""
+        while amount_nanousd and not self._place.stopping.is_set():
+            self._tell(pools=[account.id for account in self._accounts], pooled_nanousd=amount_nanousd)
+            denied = open_pools(self._place.store, self.batch.id, self._accounts, amount_nanousd)
+            if denied is None:
+                return True
+            self._close_pools()
+            if denied.reason in ("rpm", "tpm", "parallel"):
+                self._place.stopping.wait(UNPOOLED_WAIT_S)
+            elif denied.reason == "version":
+                self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
+            else:
+                code = "insufficient_quota" if denied.reason == "budget" else denied.reason
+                message = "The budget has less left than all requests of the batch may cost together."
+                return self._fail([LineError(code, message).to_json(None)])
+        return not self._place.stopping.is_set()
+
+    def _close_pools(self) -> None:
+        for account_id in self.batch.body["pools"]:
+            self._place.store.close_pool(account_id, self.batch.id)
+
+    def _fail(self, errors: list[JSON]) -> bool:
+        self._close_pools()
+        fields = {"object": "list", "data": errors}
+        self.batch = self._directory.change(self.batch, status=FAILED, failed_at=int(time.time()), errors=fields)
+        self._forget()
+        return False
+
+    # Asking.
+
+    def _ask_all(self) -> str | None:
+        """Asks every line that has no answer. How the batch ends; None if it does not, since the gateway stops."""
+        journal = self._get_journal()
+        for number, raw in enumerate(self._lines()):
+            if not journal.is_done(number):
+                if not self._wait_for_turn():
+                    break
+                self._place.put_task(lambda number=number, raw=raw: self._ask(number, raw))  # type: ignore[misc]
+        with self._changed:
+            while self._asking and not self._place.stopping.is_set():
+                self._changed.wait(TELLS_EVERY_S / 2)
+                self._tell_sometimes()
+        if self._error:
+            raise self._error
+        if self._place.stopping.is_set():
+            return None
+        total = self.batch.body["total"]
+        if total and journal.sums.completed + journal.sums.failed == total:
+            return COMPLETED
+        return CANCELLED if self._is_cancelled else EXPIRED
+
+    def _wait_for_turn(self) -> bool:
+        """Waits until another line may be asked; False if none may any more."""
+        with self._changed:
+            while not self._is_over:
+                pause_s = self._pause_s(time.time())
+                if self._asking < self._at_once() and pause_s <= 0:
+                    self._asking += 1
+                    minute = minute_of(time.time())
+                    self._asked_in_minute = (self._asked_in_minute[0] * (self._asked_in_minute[1] == minute) + 1, minute)
+                    self._tell_sometimes()
+                    return True
+                self._changed.wait(min(TELLS_EVERY_S / 2, pause_s) if pause_s > 0 else TELLS_EVERY_S / 2)
+                self._tell_sometimes()
+        return False
+
+    def _pause_s(self, now_s: float) -> float:
+        """How long nothing may be asked: to the next minute where half of an account's requests of this one were asked."""
+        asked, minute = self._asked_in_minute
+        halves = _halves(account.rpm_limit for account in self._accounts)
+        if minute == minute_of(now_s) and asked >= min(halves, default=asked + 1):
+            return 60 - now_s % 60
+        return self._pause_until_s - now_s
+
+    def _at_once(self) -> int:
+        """How many lines at a time: no more than half of what an account may have in parallel."""
+        return min([AT_ONCE, *_halves(account.parallel_limit for account in self._accounts)])
+
+    def _ask(self, number: int, raw: bytes) -> None:
+        try:
+            if not self._is_over:
+                self._ask_until_answered(number, raw)
+        except Exception as error:
+            self._error = error
+        finally:
+            with self._changed:
+                self._asking -= 1
+                self._changed.notify_all()
+
+    def _ask_until_answered(self, number: int, raw: bytes) -> None:
+        journal, line = self._get_journal(), read_line(raw, self.batch.body["endpoint"])
+        asked_before, tries = tuple(journal.begun.get(number, ())), 0
+        spent = [self._spent(request_id) for request_id in asked_before]
+        self._late |= {request_id for request_id, found in zip(asked_before, spent, strict=True) if found is None}
+        while True:
+            request_id = new_request_id()
+            journal.begin(number, request_id)
+            about = BatchLine(self.batch.id, number, line.custom_id, asked_before)
+            request = Request(request_id, body=line.body, batch=about)
+            response = self._place.worker.handle(self._operation, request, self._accounts[0])
+            body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
+            spent.append(self._spent(request_id))
+            self._leave_room(response)
+            wait_s = None if response.status == 200 else _retry_wait_s(response, tries, is_admitted=spent[-1] is not None)
+            if wait_s is None:
+                break
+            self._place.stopping.wait(wait_s)
+            if self._is_over:
+                self._extra_nanousd += sum(each[0] for each in spent if each)
+                return
+            if spent[-1]:
+                asked_before, tries = (*asked_before, request_id), tries + 1
+        counts = [each[1] for each in spent if each]
+        tokens = (sum(each[0] for each in counts), sum(each[1] for each in counts), *(sum(e[i] for e in counts) for i in (2, 3)))
+        outcome = Outcome(
+            OUTPUT if response.status == 200 else ERROR,
+            sum(each[0] for each in spent if each),
+            (tokens[0], tokens[1], tokens[2], tokens[3]),
+        )
+        journal.finish(number, outcome, answer_row(line.custom_id, request_id, response.status, body))
+
+    def _spent(self, request_id: str) -> tuple[int, tuple[int, int, int, int]] | None:
+        """What a request cost, and its tokens; None of one that was not admitted, or has no record yet."""
+        record = self._place.store.record(request_id)
+        return (record.cost_nanousd, usage_of(record.detail)) if record else None
+
+    def _leave_room(self, response: Response) -> None:
+        """Waits for the next minute where less than half of a minute's requests or tokens is left: others ask too."""
+        for name in ("requests", "tokens"):
+            limit = response.headers.get(f"x-ratelimit-limit-{name}")
+            left = response.headers.get(f"x-ratelimit-remaining-{name}")
+            if limit and left and 2 * int(left) < int(limit):
+                now_s = time.time()
+                self._pause_until_s = now_s + 60 - now_s % 60
+
+    # Telling and ending.
+
+    def _tell_sometimes(self) -> None:
+        if time.monotonic() < self._told_s + TELLS_EVERY_S:
+            return
+        self._get_journal().flush()
+        self._tell()
+        self._read_accounts()
+
+    def _tell(self, **fields: object) -> None:
+        """Writes how far the batch is, and learns whether it was cancelled."""
+        sums = self._journal.sums if self._journal else None
+        if sums:
+            told = {"completed": sums.completed, "failed": sums.failed, "tokens": list(sums.tokens)}
+            fields = {**told, "cost_nanousd": sums.cost_nanousd + self._extra_nanousd, **fields}
+        self._told_s = time.monotonic()
+        self.batch = self._directory.change(self.batch, **fields)
+
+    def _end(self, ends_as: str) -> None:
+        if self._journal is None:
+            self._journal = Journal(self._folder / "journal", self.batch.body["total"])
+        self._extra_nanousd += self._late_nanousd()
+        output = self._store_file("output", (row for _, row in self._journal.rows(OUTPUT)))
+        error = self._store_file("error", self._error_rows(ends_as))
+        self._close_pools()
+        ids = {"output_file_id": output and output.id, "error_file_id": error and error.id}
+        self._tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
+        self._forget()
+
+    def _late_nanousd(self) -> int:
+        """What requests cost whose records came late: those of a process that died, once they count as lost."""
+        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
+        for request_id in [*self._late, *(name for names in self._get_journal().begun.values() for name in names)]:
+            while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
+                time.sleep(0.1)
+            cost_nanousd += record.cost_nanousd if record else 0
+        return cost_nanousd
+
+    def _store_file(self, kind: str, rows: Iterable[bytes]) -> StoredFile | None:
+        """Makes a file of rows; none of no rows."""
+        file_id = self.batch.body[f"{kind}_file_id"] or new_id(FILE_PREFIX, time.time())
+        size = self._place.files.put(file_id, rows)
+        if not size:
+            self._place.files.forget(file_id)
+            return None
+        said = FileDescription(
+            f"{self.batch.id}_{kind}.jsonl", BATCH_OUTPUT, "application/jsonl", self.batch.body["output_lasts_s"]
+        )
+        return self._place.files.add(file_id, size, self.batch.owner, said, self.batch.body["finalizing_at"])
+
+    def _error_rows(self, ends_as: str) -> Iterator[bytes]:
+        """Of what failed, and of what was not asked, in the order of the lines."""
+        journal = self._get_journal()
+        failed = journal.rows(ERROR)
+        if ends_as == COMPLETED:
+            yield from (row for _, row in failed)
+            return
+        code, message = ENDS[ends_as]
+        number, row = next(failed, (-1, b""))
+        for line, raw in enumerate(self._lines()):
+            if line == number:
+                yield row
+                number, row = next(failed, (-1, b""))
+            elif not journal.is_done(line):
+                yield unanswered_row(read_line(raw, self.batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
+
+    def _forget(self) -> None:
+        self._directory.close(self.batch)
+        if self._journal:
+            self._journal.close()
+        rmtree(self._folder, ignore_errors=True)
+
+    def _get_journal(self) -> Journal:
+        assert self._journal
+        return self._journal
+
+    def _lines(self) -> Iterator[bytes]:
+        path = self._folder / "input.jsonl"
+        if path.exists():  # a batch may be cancelled before it begins
+            with path.open("rb") as file:
+                yield from split(_read(file))
+
+
+def _halves(limits: Iterable[int | None]) -> list[int]:
+    """What a batch may have of limits: the other half is for those who wait."""
+    return [max(1, limit // 2) for limit in limits if limit is not None]
+
+
+def _retry_wait_s(response: Response, tries: int, *, is_admitted: bool) -> float | None:
+    """How long to wait before a line is asked again; None where its answer stays. A limit of the key's own is waited for as long as
+    the batch lasts."""
+    if response.status not in RETRIED or response.headers.get("x-should-retry") == "false":
+        return None
+    if is_admitted and tries >= MOST_RETRIES:
+        return None
+    told = response.headers.get("retry-after", "")
+    return min(LONGEST_WAIT_S, float(told) if told.isdigit() else 2.0**tries)
+
+
+def _copy(pieces: Iterable[bytes], path: Path) -> None:
+    coming = path.with_name(".coming")
+    with coming.open("wb") as file:
+        file.writelines(pieces)
+    coming.replace(path)
+
+
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(256 * 1024):
+        yield piece
