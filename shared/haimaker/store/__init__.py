@@ -243,6 +243,9 @@ class StoreUnavailable(Exception):
 class StoreThrottled(StoreUnavailable):
     """The store refused for load on one item or table. The gateway answers 429 with `retry-after`."""
 
+    untouched = False
+    """Whether every try was refused, so that nothing was written."""
+
 
 class TooManyRecords(Exception):
     """What was asked for is more than can be added up while its client waits."""

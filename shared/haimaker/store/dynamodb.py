@@ -151,10 +151,10 @@ class DynamoStore:
                         self.shards.grow(account_id)
                 raise
             else:
-                if home == 0:
-                    self.shards.learn(item)
+                self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._repair(item, reservation.now_s)
+                    self.shards.grow_if_large(item)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
@@ -273,8 +273,7 @@ class DynamoStore:
         the answer to an earlier try was lost, the reservation is found here."""
         if item is None:
             return None if home and self._has_other_shards(reservation.account_id, home) else Denied("unknown")
-        if home == 0:
-            self.shards.learn(item)
+        self.shards.learn(item)
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
             return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         denied = dynamo_pools.denial(item, reservation)
