@@ -301,4 +301,6 @@ class OperationRequest:
 
 def trusted_usage(tokens: Usage, attempt: Attempt) -> Usage:
     """The cost that an answer reports counts only from a provider that is known to report it."""
-    return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
+    if tokens.reported_units is None or attempt.provider.catalog.reports_cost:
+        return tokens
+    return replace(tokens, reported_units=None)

@@ -35,6 +35,8 @@ COUNTED = (
 """What it takes for a count, besides the model: https://platform.claude.com/docs/en/api/messages-count-tokens"""
 TEXT = {"content"}
 """The fields of a delta that is a piece of text and nothing else."""
+THINKING: dict[Any, str] = {"thinking": "signature", "redacted_thinking": "data"}
+"""By kind of block, the field that only its vendor can read."""
 NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 """By a block's type, the field with the id of a call."""
 
@@ -154,10 +156,10 @@ def _clean_turn(turn: Any, mark: str) -> Any:
 
 def _clean_block(block: Any, mark: str) -> Sequence[Any]:
     kind = block.get("type") if isinstance(block, dict) else None
-    signature = str(block.get("signature")) if kind == "thinking" else ""
+    signature = str(block.get(THINKING[kind])) if kind in THINKING else ""
     if mark and signature.startswith(mark):
         return ({**block, "signature": signature.rpartition(mark)[2]},)
-    if signature.startswith(OUR_SIGNATURE) or (mark and kind in ("thinking", "redacted_thinking")):
+    if signature.startswith(OUR_SIGNATURE) or (mark and kind in THINKING):
         return ()
     field = NAMED.get(str(kind))
     identifier = block.get(field) if field else None
