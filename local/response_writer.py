@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from haimaker.http.values import Response
@@ -71,10 +72,15 @@ def _headers(response: Response, request_id: str, keep_alive: bool) -> dict[str,
     headers = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _FRAMING}
     headers.setdefault("content-type", "application/json")
     headers["x-request-id"] = headers["request-id"] = request_id  # OpenAI's SDK reads the one, Anthropic's the other
-    headers["date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    headers["date"] = _date(int(time.time()))
     if not keep_alive:
         headers["connection"] = "close"
     return headers
+
+
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> str:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now_s))
 
 
 def _write(connection: socket.socket, response: Response, head: Head | None, headers: dict[str, str]) -> None:
@@ -95,8 +101,9 @@ def _write(connection: socket.socket, response: Response, head: Head | None, hea
 
 def encode_head(status: int, headers: Mapping[str, str]) -> bytes:
     """Control characters become spaces: a value can't end its header, whoever chose it."""
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    lines += [f"{_UNSAFE.sub(' ', name)}: {_UNSAFE.sub(' ', value)}" for name, value in headers.items()]
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}", *(f"{name}: {value}" for name, value in headers.items())]
+    if _UNSAFE.search("".join(lines)):
+        lines = [_UNSAFE.sub(" ", line) for line in lines]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 

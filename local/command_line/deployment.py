@@ -1,16 +1,18 @@
 """`haimaker deploy`, `admin-key`, `credentials`, `reconcile`, `invoke`, `logs`, `destroy`: a stack in an AWS account."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from haimaker.billing.pending import KIND
+from haimaker.credentials import provider_secrets
 from haimaker.credentials.access import connections_from_env
 from haimaker.models.table import TABLE
 from haimaker.settings.price_updates import publish
 from haimaker.settings.settings import Settings
-from haimaker.store import StoreUnavailable
+from haimaker.store import Store, StoreUnavailable
 
-from . import provider_secrets
 from .context import Context
 from .operate import HEALTH, PUBLISHED, UNCHANGED
 from .prices import check_table
@@ -63,9 +65,22 @@ def reconcile(context: Context) -> int:
     if context.arguments.stack:
         return context.operator().reconcile(check=check)
     try:
-        return Reconciliation(open_local(Settings.from_environment(context.environment)), check, context.terminal.say).run()
+        settings = Settings.from_environment(context.environment)
+        store = open_local(settings)
+        if not check and store.documents.all(KIND):
+            _settle_pending(settings, store, context.terminal.say)
+        return Reconciliation(store, check, context.terminal.say).run()
     except StoreUnavailable as error:
         raise OperatorError(str(error)) from error
+
+
+def _settle_pending(settings: Settings, store: Store, say: Callable[[str], object]) -> None:
+    """Asks providers for what they make in the background. Raises StoreUnavailable."""
+    from haimaker.api.background_polls import settle_all  # with all of the gateway: not before it is needed
+    from haimaker.gateway import Gateway
+
+    told = settle_all(Gateway.from_store(settings, store))
+    say(f"{told} answers in the background that nobody had asked for were settled.")
 
 
 def _add_credentials(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
+from haimaker.billing.pending import ALL, KIND
+from haimaker.credentials import provider_secrets
 from haimaker.settings.price_updates import publish
 from haimaker.store import StoreUnavailable
 
 from ..installation import IS_CLONE, ROOT
-from . import provider_secrets, template_settings
+from . import template_settings
 from .reconcile import Reconciliation
 from .records_move import move_records
 from .stack import OperatorError, Stack
@@ -85,6 +87,8 @@ class Operator:
         self._announce("Proves by their records what accounts spent" + ("." if check else ", and repairs what is wrong."))
         try:
             store = self.stack.store()
+            if not check and store.documents.all(KIND):  # the function has the providers' credentials
+                self.stack.invoke("responses", {KIND: ALL})
             status = Reconciliation(store, check, self.terminal.say).run()
             names = (self.stack.output("AccountsTable"), self.stack.output("RecordsTable"))
             missing = repair_totals(store, names, check, self.terminal.say)

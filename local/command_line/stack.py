@@ -13,12 +13,12 @@ from typing import Any
 from haimaker.accounts import keys as auth
 from haimaker.aws.client import AWSClient
 from haimaker.aws.sigv4 import Credentials
+from haimaker.credentials import provider_secrets
+from haimaker.credentials.provider_secrets import Secrets
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
 
 from ..installation import BOTO
-from . import provider_secrets
-from .provider_secrets import Secrets
 
 DEFAULT_STACK = "haimaker"
 
@@ -53,6 +53,14 @@ class Stack:
     @property
     def region(self) -> str:
         return str(self.session.region_name)
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> None:
+        """Has a function do something and waits for it. Raises OperatorError."""
+        with readable_failures():
+            name = f"{self.name}-{function}"
+            answer = self._client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        if "FunctionError" in answer:
+            raise OperatorError(f"{name} failed; its log says why.")
 
     def owner(self) -> str:
         """The account, the Region and who acts there."""

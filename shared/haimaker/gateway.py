@@ -113,8 +113,9 @@ class Gateway(Services):
         credentials: Credentials = StaticCredentials(settings.access)
         if settings.providers_parameter:
             credentials = SSMCredentials(
-                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
-            )
+                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts,
+                takes=settings.takes_credentials,
+            )  # fmt: skip
         return cls(settings, stack_store(settings, observer.access_denied), credentials, observer)
 
     def handle(self, operation: str, request: Request, account: Account | None = None) -> Response:
@@ -200,10 +201,30 @@ class Gateway(Services):
 
     def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
+        asked = routing_request.asked
+        billed = self.accounts.billed_accounts(account, asked.fields.user)
+        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, self.runtime().planner)
+        exchange, deadline_s, end_s = self.exchange(request, routing_request, billed, decision, admitted, client_format)
+        if asked.original and asked.original.background:
+            from haimaker.api import background  # few requests are
+
+            return background.begin(self, request, exchange, billed.key.id, affordable)
+        sent = asked.original.body if asked.original else asked.body
+        exchange.transcript = self.content.begin_conversation(sent, billed.key, request.id)
+        return Relay(request, exchange, deadline_s, end_s).response()
+
+    def exchange(
+        self,
+        request: Request,
+        routing_request: RoutingRequest,
+        billed: BilledAccounts,
+        decision: Decision,
+        admitted: Granted,
+        client_format: ClientFormat,
+    ) -> tuple[Exchange, float, float]:
+        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
         runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
         begun_s = time.monotonic()
-        billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted = self._reserve(routing_request, billed, request, runtime.planner)
         self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s
@@ -226,15 +247,11 @@ class Gateway(Services):
                 + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
-        exchange = Exchange(attempts, client_format, settlement, self.observer, headers)
-        exchange.transcript = self.content.begin_conversation(
-            asked.original.body if asked.original else asked.body, billed.key, request.id
-        )
-        return Relay(request, exchange, deadline_s, end_s).response()
+        return Exchange(attempts, client_format, settlement, self.observer, headers), deadline_s, end_s
 
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
-    ) -> tuple[Decision, BilledAccounts, Granted]:
+    ) -> tuple[Decision, BilledAccounts, Granted, Affordable]:
         """Plans and reserves; again if an account was changed meanwhile, or if the rest of a budget pays for a shorter answer."""
         asked, affordable = routing_request.asked, estimates.NO_LIMITS
         used_up = set[str]()  # targets whose model is limited, and not the one that is asked for
@@ -247,8 +264,14 @@ class Gateway(Services):
                     raise
                 continue
             decision = decision._replace(plan=decision.plan.without(used_up))
-            plan, now_s, full_name = decision.plan, routing_request.now_s, planner.router.full_name
-            lasts_s = min(request.seconds_left(), plan.timeout_s + deadlines.MARGIN_S)
+            now_s, full_name = routing_request.now_s, planner.router.full_name
+            lasts_s = min(request.seconds_left(), decision.plan.timeout_s + deadlines.MARGIN_S)
+            if asked.original and asked.original.background:
+                from haimaker.api import background_reading, background_worker  # few requests are
+
+                decision = decision._replace(plan=background_worker.plan_for(asked, decision.plan, in_function=self.is_function))
+                lasts_s = decision.plan.timeout_s + background_reading.WAITING_S
+            plan = decision.plan
             reservations = reservations_for(
                 *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
                 *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
@@ -259,7 +282,7 @@ class Gateway(Services):
                 continue
             admitted = admission.reserve(self.store, reservations)
             if isinstance(admitted, Granted):
-                return decision, billed, admitted
+                return decision, billed, admitted, affordable
             if admitted.account:
                 self.accounts.keep(admitted.account)  # one that was blocked meanwhile is refused before its next request is read
             if admitted.reason in ("version", "unknown"):

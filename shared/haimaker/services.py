@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from haimaker.accounts.cache import AccountCache
+from haimaker.accounts.cache import AccountCache, BilledAccounts
 from haimaker.accounts.keys import admin_id
 from haimaker.content.content import ContentLogging
 from haimaker.credentials.access import ProviderConnection
@@ -18,22 +18,24 @@ from haimaker.models.catalog import Place
 from haimaker.models.table import Table, current_table
 from haimaker.observability.observer import Observer
 from haimaker.observability.refusals import RefusalCounter
+from haimaker.operations.client_format import ClientFormat
 from haimaker.providers.registry import NAMES, ONLINE, get
 from haimaker.routing.circuit_breaker import CircuitBreaker
 from haimaker.routing.health import Health
-from haimaker.routing.planner import Planner
+from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.router import Router
 from haimaker.routing.routing_request import RoutingRequest
 from haimaker.routing.shared_health import SharedHealth
 from haimaker.settings.price_updates import PriceUpdates
 from haimaker.settings.settings import Settings
-from haimaker.store import Account, Store
+from haimaker.store import Account, Granted, Store
 from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
     from haimaker.accounts.oidc import IdentityProvider
     from haimaker.batches.runner import BatchRunner
     from haimaker.routing.auto_service import AutoRouterService
+    from haimaker.upstream.exchange import Exchange
 
 
 class Runtime(NamedTuple):
@@ -112,6 +114,23 @@ class Services:
             return _places(self.credentials.current())
         except APIError:
             return {}
+
+    @property
+    def is_function(self) -> bool:
+        """Whether this is a function of AWS, whose invocations end after a while."""
+        return bool(self.settings.function_name)
+
+    @abstractmethod
+    def exchange(
+        self,
+        request: Request,
+        routing_request: RoutingRequest,
+        billed: BilledAccounts,
+        decision: Decision,
+        admitted: Granted,
+        client_format: ClientFormat,
+    ) -> "tuple[Exchange, float, float]":
+        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
 
     @abstractmethod
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:

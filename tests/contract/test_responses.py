@@ -180,7 +180,7 @@ def test_a_conversation_is_made_shorter(client: openai.OpenAI, desk: Desk, key: 
 
 def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
-        client.responses.create(model=MODEL, input="Hi", background=True)
+        client.responses.create(model=MODEL, input="Hi", background=True, store=False)
     assert raised.value.param == "background"
     with pytest.raises(openai.AuthenticationError):
         openai.OpenAI(base_url=desk.url, api_key="sk-hm-nobody", max_retries=0).responses.create(model=MODEL, input="Hi")
@@ -236,7 +236,7 @@ def test_the_guide_works(tmp_path: Path) -> None:
     for served in serve(tmp_path):
         [command] = [text for text in GUIDE.written_in("sh") if "/v1/responses" in text]
         assert shape(json.loads(run(command, served))) == shape(json.loads(GUIDE.after(command)))
-        [program] = [text for text in GUIDE.written_in("python") if "client.responses" in text]
+        [program] = [text for text in GUIDE.written_in("python") if "client.responses.stream" in text]
         done = subprocess.run(
             [sys.executable, "-c", program.replace(ADDRESS, served.address)], capture_output=True, text=True, timeout=60
         )

@@ -63,7 +63,7 @@ def stack_on_dynalite(dynalite: str, moto: str, secrets: str, template: JSON) ->
 @pytest.fixture
 def stack_with_everything(moto: str, secrets: str, template: JSON) -> Iterator[Stack]:
     """The provider behind the front is S3, Bedrock and Polly as well: what matters is who may ask them."""
-    yield from _stack(moto, moto, secrets, template, "s3", "bedrock", "polly")
+    yield from _stack(moto, moto, secrets, template, "s3", "bedrock", "polly", "lambda")
 
 
 def _stack(dynamodb: str, ssm: str, secrets: str, template: JSON, *others: str) -> Iterator[Stack]:

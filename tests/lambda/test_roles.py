@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from haimaker.accounts import keys as auth
+from haimaker.aws_lambda.runtime import Context
 from haimaker.http.values import JSON
 from haimaker.store import Account, Reservation
 from tests.support.openai_wire import plays_openai
@@ -57,6 +58,9 @@ MODELS = {
     "rerank": ("voyage/rerank-2.5", ["bedrock/amazon.rerank-v1:0"]),
 }
 """A model of an ordinary provider, and those that the role itself pays for."""
+OBJECTS: dict[str, bytes] = {}
+EVENTS: list[JSON] = []
+"""That a function sent itself."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
 
@@ -93,13 +97,23 @@ def plays_everything(call):
         said = {"id": "rs_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]}
         used = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
         return Reply.json(200, {"id": "resp_1", "object": "response", "status": "completed", "output": [said], "usage": used})
-    if "/responses/" in call.path and call.method == "GET":
-        return Reply.json(200, {"response": {"id": "resp_1"}, "input": []})
+    if call.path.startswith("/2015-03-31/functions/"):
+        EVENTS.append(call.json)
+        return Reply.raw(202)
+    if "/responses/" in call.path:
+        return plays_s3(call)
     if "/images/" in call.path:
         return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
     if call.method != "POST":
         return Reply.raw(200, mp3())
     return plays_openai()(call)
+
+
+def plays_s3(call):
+    if call.method == "PUT":
+        OBJECTS[call.path] = call.body
+    found = OBJECTS.pop(call.path, None) if call.method == "DELETE" else OBJECTS.get(call.path)
+    return Reply.raw(404) if found is None and call.method == "GET" else Reply.raw(200, found or b"")
 
 
 def leave_hold(stack: Stack, *account_ids: str) -> None:
@@ -171,6 +185,7 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     if name == "responses":
         asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
         asked.append(event(name, key, "cerebras/any"))
+        asked.append(event(name, key, "cerebras/any", background=True))
     if name == "images":
         asked.append(event(name, key, ordinary, response_format="url"))
     if name == "audio_transcriptions":
@@ -180,10 +195,15 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
         method = "PUT" if name == "audio_transcriptions" else "GET"
         urllib.request.urlopen(urllib.request.Request(link.decode(), b"" if method == "PUT" else None, method=method)).close()
     if name == "responses":
-        stored = {"resource": "/v1/responses/{id}", "pathParameters": {"id": answers[-1].json["id"]}, "body": None}
-        asked += [chat_event(key) | stored | {"httpMethod": method} for method in ("GET", "DELETE")]
-        answers += [function.ask(one) for one in asked[-2:]]
-        assert [answer.status for answer in answers[-2:]] == [200, 200]
+        queued = answers[-1].json
+        for _ in range(2):  # an event may come twice
+            function.handler(EVENTS[-1], Context("invocation-2", "", int((time.time() + 900) * 1000)))
+        for method, ends in (("GET", ("queued", "completed")), ("DELETE", (True,))):
+            stored = {"resource": "/v1/responses/{id}", "pathParameters": {"id": queued["id"]}, "body": None, "httpMethod": method}
+            answers.append(function.ask(chat_event(key) | stored))
+            assert (queued.get("status"), answers[-1].json.get("status")) == ends or answers[-1].json["deleted"]
+        assert function.handler({"background": "*"}, Context("invocation-3", "", 10**15)) == {"settled": 0}
+        assert stack.balance(key).held_nanousd == 0
     if name == "audio_transcriptions":
         asked.append(event(name, key, ordinary) | form(ordinary, answers[-1].json["id"]))
         answers.append(function.ask(asked[-1]))
@@ -220,6 +240,9 @@ BOOKS: dict[str, list[tuple[str, str, JSON]]] = {
         ("GET", "/auto-router/list", {}),
         ("POST", "/auto-router/{id}/simulate", {"id": "{id}", "prompt": "fix it"}),
         ("POST", "/auto-router/{id}/delete", {"id": "{id}"}),
+        ("GET", "/providers", {}),
+        ("POST", "/providers/credentials", {"variable": "GROQ_API_KEY", "value": "gsk-1"}),
+        ("POST", "/providers/credentials", {"variable": "CEREBRAS_API_KEY", "value": "c" * 4_050}),
     ],
     "console": [("GET", "/console", {})],
 }
@@ -232,7 +255,7 @@ def test_the_role_of_a_function_that_keeps_the_books_has_what_it_does_and_no_mor
     leave_hold(stack, auth.account_id_of(key))
     assert stack.store.charge_lost(auth.account_id_of(key), time.time()) == 1
     leave_hold(stack, auth.account_id_of(key), team_id)
-    function, router_id, answers = stack.load(name, HAIMAKER_RECORDS_BY_DAY="true"), "", []
+    function, router_id, answers = stack.load(name, HAIMAKER_RECORDS_BY_DAY="true", HAIMAKER_TAKES_CREDENTIALS="true"), "", []
     if name != "console":  # it knows no keys
         method, resource, given = BOOKS[name][0]
         other = chat_event(split_key(stack, role="admin")) | {"resource": resource, "httpMethod": method, "body": json.dumps(given)}

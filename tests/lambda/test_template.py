@@ -10,6 +10,7 @@ import pytest
 
 from haimaker.api.paths import ROUTES
 from haimaker.aws.sigv4 import Credentials
+from haimaker.billing.pending import KIND
 from haimaker.content import responses
 from haimaker.content.log import PREFIX
 from haimaker.credentials.access import connections_from_env
@@ -46,7 +47,7 @@ def url_parts(name):
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
 ADMINISTRATION = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|refusals|generation|health|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|console)/|/(audit|refusals|providers|generation|health|console)$"
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -257,6 +258,10 @@ def test_function_urls_stream_and_have_both_permissions(resources):
     }
 
 
+OF_THE_BACKGROUND = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [KIND]}}
+"""Of the accounts table a function may delete nothing else."""
+
+
 def statements(resources, function):
     role = resources[resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
     assert set(role) == {"AssumeRolePolicyDocument", "Policies"}, "a managed policy allows more than this function needs"
@@ -266,7 +271,8 @@ def statements(resources, function):
 
 def allowed_by(policy):
     for statement in policy["PolicyDocument"]["Statement"]:
-        assert statement.keys() == {"Effect", "Action", "Resource"}
+        assert statement.keys() - {"Condition"} == {"Effect", "Action", "Resource"}
+        assert statement.get("Condition") in (None, OF_THE_BACKGROUND)
         actions, targets = statement["Action"], statement["Resource"]
         actions = [actions] if isinstance(actions, str) else actions
         yield tuple(sorted(actions)), targets if isinstance(targets, list) else [targets]
@@ -356,7 +362,10 @@ def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resour
     actions = ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")
     assert (stored["Roles"], list(allowed_by(stored))) == (
         [{"Ref": "ResponsesRole"}],
-        [(actions, [{"Fn::Sub": f"${{Content.Arn}}/{responses.PREFIX}/*"}])],
+        [
+            (actions, [{"Fn::Sub": f"${{Content.Arn}}/{responses.PREFIX}/*"}]),
+            (("lambda:InvokeFunction",), [{"Fn::GetAtt": ["ResponsesFunction", "Arn"]}]),
+        ],
     )
 
 
@@ -488,6 +497,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 CONDITIONAL = {
     "HasDomainName": {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"},
     "UsesPolly": {"PollyPolicy"},
+    "TakesCredentials": {"CredentialsPolicy"},
     "UsesBedrock": {*BEDROCK_POLICIES},
     "KeepsFiles": {"Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"},
     "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "ContentBucket"},
@@ -570,6 +580,7 @@ def test_function_urls_are_there_as_far_as_the_deployer_wants(template, choice, 
         ("AccessLog", "true", "HasAccessLog"),
         ("Tracing", "true", "IsTraced"),
         ("MoreAlarms", "true", "HasMoreAlarms"),
+        ("TakeCredentials", "true", "TakesCredentials"),
         ("AlarmTopicArn", "arn:aws:sns:eu-west-1:1:pager", "HasAlarmTopicArn"),
         ("AllowedOrigins", "https://a.example", "HasAllowedOrigins"),
     ],

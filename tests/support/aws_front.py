@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.roles import Role, calls_of
+from tests.support.roles import Role, calls_of, context_of
 
 Fault = Literal["throttled", "failing", "dropped", "lost", "half", "slow"]
 """Refused for load; a 500; cut before or after it is carried out; carried out, and then half of the answer; never answered."""
@@ -62,7 +62,7 @@ class AWSFront:
         """Why the caller's role does not allow the call, in AWS's words."""
         access_key, service = _caller(target, headers)
         role = self.roles.get(access_key)
-        return role.refusal(calls_of(service, method, target, headers, body), {}) if role else None
+        return role.refusal(calls_of(service, method, target, headers, body), context_of(service, body)) if role else None
 
     def carry_out(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         behind = http.client.HTTPConnection(urlsplit(self._behind[_caller(target, headers)[1]]).netloc)

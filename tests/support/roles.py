@@ -20,6 +20,7 @@ REGION = "us-east-1"
 SIMPLE = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::URLSuffix": "amazonaws.com"}
 ARN_OF = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{place}:table/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:{place}:function:{name}",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{place}:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{place}:log-group:{name}:*",
@@ -122,7 +123,7 @@ class Allowance:
 
     def _holds(self, context: Mapping[str, str]) -> bool:
         for operator, tests in json.loads(self.condition).items():
-            assert operator in ("StringEquals", "StringLike"), operator
+            assert operator in ("StringEquals", "StringLike", "ForAllValues:StringEquals"), operator
             for key, wanted in tests.items():
                 if not any(fnmatchcase(context.get(key, ""), pattern) for pattern in _list(wanted)):
                     return False
@@ -171,11 +172,20 @@ def calls_of(service: str, method: str, target: str, headers: Mapping[str, str],
     if service == "s3":
         action = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[method]
         return [(f"s3:{action}", f"arn:aws:s3:::{path.lstrip('/')}")]
+    if service == "lambda":
+        name = path.split("/")[3]
+        return [("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")]
     if service == "bedrock":
         return list(_bedrock(path, body))
     if service == "polly" and path.endswith("/v1/speech"):
         return [("polly:SynthesizeSpeech", "*")]
     raise ValueError(f"{service} {method} {path}")
+
+
+def context_of(service: str, body: bytes) -> Mapping[str, str]:
+    """What a condition may ask of a call. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
+    key = json.loads(body).get("Key", {}).get("pk", {}) if service == "dynamodb" else {}
+    return {"dynamodb:LeadingKeys": key["S"]} if "S" in key else {}
 
 
 def _bedrock(path: str, body: bytes) -> Iterator[Call]:

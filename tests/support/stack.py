@@ -98,7 +98,9 @@ class Stack:
     def _environment(self, name: str, more: dict[str, str]) -> dict[str, str]:
         """Of a function, which calls AWS with its role."""
         self.role(name)
+        function = Template(self.template, {"AWS::StackName": self.secrets.split("/")[1]})
         return {
+            "AWS_LAMBDA_FUNCTION_NAME": function.name(function.functions()[name]),
             "HAIMAKER_ACCOUNTS_TABLE": TABLES["accounts"],
             "HAIMAKER_RECORDS_TABLE": TABLES["records"],
             "HAIMAKER_PROVIDERS_PARAMETER": self.secrets,

@@ -242,7 +242,7 @@ def _is_plain(body: JSON) -> bool:
 
 def _read(value: Any, shape: Shape) -> Any:
     """The value as its shape has it, the same object where it is. Raises _Wrong."""
-    if isinstance(shape, Mapping):
+    if isinstance(shape, dict):  # not any mapping: asking whether a thing is one of those takes longer than all else here
         return _fields(value, shape)
     if isinstance(shape, list):
         return _items(value, shape[0])

@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 from haimaker.accounts.errors import check_usable
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai_types import STORED_ITEMS, STORED_RESPONSE, conform
+from haimaker.api.formats.responses_answers import ACTIVE
+from haimaker.billing.pending import PendingRequest, load, seems_lost
 from haimaker.blobs import BlobError
 from haimaker.content.content import ContentLogging
 from haimaker.http import errors
@@ -24,10 +26,14 @@ from haimaker.http.values import JSON, Request, Response, UpstreamRequest
 from haimaker.lean_dataclasses import replace
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX
+from haimaker.providers.provider import Provider
+from haimaker.routing import deadlines
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import Account, Record, Store
-from haimaker.upstream.single_call import call_once
+from haimaker.upstream.call import read_beginning
+from haimaker.upstream.exchange import STREAM
+from haimaker.upstream.single_call import call_once, open_once
 
 if TYPE_CHECKING:
     from haimaker.content.responses import StoredResponse
@@ -39,7 +45,8 @@ LOOKED_THROUGH = 100
 """Of a key's requests, where items are named by their ids."""
 MOST_READ = 20
 """Stored responses that are read for one request."""
-QUERIES = ("after", "before", "include", "include[]", "limit", "order")
+QUERIES = ("after", "before", "include", "include[]", "include_obfuscation", "limit", "order", "starting_after", "stream")
+STREAM_S = 3_600.0
 MAX_ID = 200
 MOST_LISTED, LISTED = 100, 20
 """Items on a page: https://platform.openai.com/docs/api-reference/responses/input-items"""
@@ -58,6 +65,9 @@ def resume(
         if "response_id" in record.detail:
             provider, body = record.detail["provider"], {**body, "previous_response_id": record.detail["response_id"]}
         elif stored := _stored(gateway.content, record):
+            if stored.response["status"] in ACTIVE:
+                message = "The response has not ended: ask for it until it has."
+                raise BadRequestError(message, param="previous_response_id", code="response_not_ended")
             items = [*stored.input, *stored.response["output"], *_items(body)]
             body = {**{name: body[name] for name in body if name != "previous_response_id"}, "input": items}
         else:
@@ -89,7 +99,7 @@ def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
 
 def _keeper(content: ContentLogging, account: Account, body: JSON, request_id: str, now_s: float) -> Callable[[JSON], bool] | None:
     """What stores the answer to a request, if that is wanted: by the key for all that it asks, or by the request itself."""
-    wanted = body.get("store") is True or (body.get("store") is None and content.is_wanted(account))
+    wanted = body.get("store") is True or (body.get("store") is None and (body.get("background") or content.is_wanted(account)))
     store = content.responses() if wanted else None
     if store is None:
         return None
@@ -154,16 +164,25 @@ def _answer(gateway: "Services", request: Request, method: str, rest: str = "") 
     check_usable(account, time.time())
     record = _find(gateway.store, account, request.path["id"], "id")
     if "response_id" in record.detail:
+        if method == "DELETE" and "pending" in record.detail:  # deleted, nobody could say what it cost
+            _ask(gateway, request, record, "POST", "/cancel")
         return _ask(gateway, request, record, method, rest)
     stored = _stored(gateway.content, record)
     if stored is None:
         raise NotFoundError("The response was not stored.", param="id", code="response_not_found")
-    if rest == "/cancel":
-        raise BadRequestError("Only responses that are made in the background can be cancelled.", code="invalid_request_error")
     if rest == "/input_items":
         return json_response(_page(stored, record.request_id, request.query))
+    from haimaker.api import background_reading  # not before responses are stored
+
+    which = (gateway, record.request_id, record.started_s)
+    if rest == "/cancel":
+        return json_response(background_reading.cancel(*which, stored))
     if method == "GET":
-        return json_response(stored.response)
+        if _wants_stream(request):
+            return background_reading.stream(*which, request)
+        return json_response(background_reading.current(*which, stored))
+    if stored.response["status"] in ACTIVE:
+        background_reading.cancel(*which, stored)
     store = gateway.content.responses()
     try:
         if store:
@@ -211,13 +230,43 @@ def _ask(gateway: "Services", request: Request, record: Record, method: str, res
         raise NotFoundError("The provider that has the response is not configured any more.", code="provider_not_configured")
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])
     path = f"/responses/{quote(upstream_id, safe='')}{rest}{'?' if query else ''}{query}"
-    status, raw = call_once(runtime.clients, definition, UpstreamRequest(path, b"", method=method), request)
+    call = UpstreamRequest(path, b"", method=method)
+    pending = load(gateway.store, record.request_id) if "pending" in record.detail else None
+    if method == "GET" and _wants_stream(request):
+        return _stream(gateway, request, call, definition, upstream_id, pending)
+    status, raw = call_once(runtime.clients, definition, call, request)
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
     if method != "DELETE":
         body = conform(body, STORED_ITEMS if rest == "/input_items" else STORED_RESPONSE)
+    if pending and body.get("id") == upstream_id:
+        from haimaker.api.background_polls import settle_if_ended
+
+        body = settle_if_ended(gateway, pending, body)
     return json_response({**body, "id": request.path["id"]} if body.get("id") == upstream_id else body)
+
+
+def _wants_stream(request: Request) -> bool:
+    return request.query.get("stream", "").lower() == "true"
+
+
+def _stream(
+    gateway: "Services",
+    request: Request,
+    call: UpstreamRequest,
+    definition: Provider,
+    upstream_id: str,
+    pending: PendingRequest | None,
+) -> Response:
+    """The events of a response, as its provider tells them once more."""
+    from haimaker.api.background_polls import write_events
+
+    answer = open_once(gateway.runtime().clients, definition, call, request, deadlines.request_timeout_s(request, STREAM_S))
+    if answer.status >= 300:
+        raise _failure(answer.status, read_or_none(read_beginning(answer.pieces)))
+    headers = {"content-type": "text/event-stream; charset=utf-8", **STREAM}
+    return Response(200, headers, write_events(gateway, pending, answer.pieces, upstream_id, request))
 
 
 def _failure(status: int, body: object) -> APIError:
@@ -230,9 +279,21 @@ def _find(store: Store, account: Account, identifier: str, param: str) -> Record
     """The record of the request that a response answers. Raises NotFoundError."""
     request_id = identifier.removeprefix(RESPONSE_PREFIX)
     record = store.record(request_id) if 0 < len(request_id) <= MAX_ID and request_id.isascii() else None
+    if seems_lost(record) and 0 < len(request_id) <= MAX_ID and request_id.isascii():
+        record = _pending_record(store, request_id) or record
     if record is None or not _may_see(account, record) or record.started_s < time.time() - KEPT_S:
         raise NotFoundError(f"There is no response {identifier[:MAX_ID]!r} of this key.", param=param, code="response_not_found")
     return record
+
+
+def _pending_record(store: Store, request_id: str) -> Record | None:
+    """What the record will be of a request that is answered in the background, as far as it is known."""
+    pending = load(store, request_id)
+    if pending is None:
+        return None
+    known: JSON = {name: pending.state[name] for name in ("provider", "model", "response_id") if name in pending.state}
+    detail: JSON = {"team_id": pending.state["team_id"], "pending": True, **known}
+    return Record(request_id, pending.state["account_id"], pending.started_s, "ok", 0, detail)
 
 
 def _may_see(account: Account, record: Record) -> bool:

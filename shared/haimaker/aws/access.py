@@ -6,7 +6,7 @@ from haimaker.lean_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AWSAccess:
-    """Where DynamoDB, SSM and S3 are, and with which credentials they are asked."""
+    """Where DynamoDB, SSM, S3 and Lambda are, and with which credentials they are asked."""
 
     region: str
     credentials: CredentialSource
@@ -14,6 +14,7 @@ class AWSAccess:
     """The address of an emulator; None for AWS itself, as with the others."""
     ssm_endpoint: str | None = None
     s3_endpoint: str | None = None
+    lambda_endpoint: str | None = None
 
     def bucket_address(self, bucket: str, key: str) -> tuple[str, str]:
         """The address of the server and the path of an object; `key` is already percent-encoded."""

@@ -20,7 +20,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.store import BudgetAlert, Granted, Record, Reservation, Store, StoreThrottled, StoreUnavailable
 
 STORE_TRIES = 3
-THROTTLED_TIMEOUT_S = 10.0
+THROTTLED_TIMEOUT_S = 20.0
 """How long settling waits for a store that refuses for load; the client waits meanwhile."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
@@ -103,6 +103,10 @@ class Settlement:
                 self.record = self._record(status, now_s, error)
                 self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
             return self.record
+
+    def outline(self) -> Record:
+        """What the record would be if it was settled now."""
+        return self._record("ok", time.time(), None)
 
     def reserve_more(self, most_nanousd: int) -> bool:
         """Makes sure that an attempt of at most this cost is reserved for, besides what failed attempts have cost: what is missing

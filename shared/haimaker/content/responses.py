@@ -1,4 +1,5 @@
-"""Responses that a client asked to be stored, of providers that store none, each with the conversation that led to it.
+"""Responses that a client asked to be stored, of providers that store none, each with the conversation that led to it; of those
+that are made in the background also their events.
 
 They are in a bucket of S3, or in a folder, where the deployer allows content to be kept, until their days are over. Other than what
 `log.py` keeps they are written before the end of the answer is told, for the client may go on from it at once, and nothing is taken
@@ -20,6 +21,9 @@ from haimaker.store import Record
 
 MAX_BYTES = 4_000_000
 """Of a response and its conversation; a longer one is not stored."""
+MAX_PARTS = 2_000
+MAX_EVENT_BYTES = MAX_REQUEST_BYTES = 64 * 2**20
+"""Of a stream's events that are written at a time, and of a request."""
 PREFIX = "responses"
 """The first name of the keys in a bucket, and the folder within that of the content log."""
 
@@ -55,14 +59,57 @@ class ResponseStore:
 
     def get(self, record: Record) -> StoredResponse | None:
         """Raises BlobError."""
+        return self.get_by_id(record.started_s, record.request_id)
+
+    def get_by_id(self, started_s: float, request_id: str) -> StoredResponse | None:
+        """Raises BlobError."""
         try:
-            return StoredResponse(**json.loads(self.blobs.get(key_of(record.started_s, record.request_id), MAX_BYTES)))
+            return StoredResponse(**json.loads(self.blobs.get(key_of(started_s, request_id), MAX_BYTES)))
         except BlobNotFound:
             return None
 
     def delete(self, record: Record) -> None:
         """Raises BlobError."""
-        self.blobs.delete(key_of(record.started_s, record.request_id))
+        self.delete_by_id(record.started_s, record.request_id)
+
+    def delete_by_id(self, started_s: float, request_id: str) -> None:
+        """Raises BlobError."""
+        for key in (key_of(started_s, request_id), _request_key(started_s, request_id)):
+            self.blobs.delete(key)
+        for number in range(MAX_PARTS):
+            if self.get_events(started_s, request_id, number) is None:
+                break
+            self.blobs.delete(_events_key(started_s, request_id, number))
+
+    def put_events(self, started_s: float, request_id: str, number: int, events: bytes) -> None:
+        """Writes some events of a stream that may be read again, in the order of their numbers. Raises BlobError."""
+        self.blobs.put(_events_key(started_s, request_id, number), events, "text/event-stream")
+
+    def get_events(self, started_s: float, request_id: str, number: int) -> bytes | None:
+        """None if they did not come yet, or there are no more. Raises BlobError."""
+        try:
+            return self.blobs.get(_events_key(started_s, request_id, number), MAX_EVENT_BYTES)
+        except BlobNotFound:
+            return None
+
+    def put_request(self, started_s: float, request_id: str, asked: JSON) -> None:
+        """Writes what is asked, for the process that makes the answer. Raises BlobError."""
+        self.blobs.put(_request_key(started_s, request_id), dumps(asked), "application/json")
+
+    def take_request(self, started_s: float, request_id: str) -> JSON:
+        """What is asked, which is not kept any longer. Raises BlobError."""
+        key = _request_key(started_s, request_id)
+        asked: JSON = json.loads(self.blobs.get(key, MAX_REQUEST_BYTES))
+        self.blobs.delete(key)
+        return asked
+
+
+def _events_key(started_s: float, request_id: str, number: int) -> str:
+    return f"{key_of(started_s, request_id)}.events-{number}"
+
+
+def _request_key(started_s: float, request_id: str) -> str:
+    return f"{key_of(started_s, request_id)}.request"
 
 
 def response_store(settings: Settings, observer: Observer) -> ResponseStore | None:

@@ -68,11 +68,12 @@ class Answer(http.client.HTTPResponse):
     _statuses = 0
 
     def __init__(self, connected: socket.socket, cancel: Cancel, **options: Any) -> None:
-        super().__init__(connected, **options)
-        connected._io_refs += 1  # type: ignore[attr-defined] # as `makefile` does, whose file this one is in place of
+        connected._io_refs += 1  # type: ignore[attr-defined] # as `makefile` does
         self.reader = Reader(connected, cancel)
-        self.fp.close()
-        self.fp = io.BufferedReader(self.reader)
+        super().__init__(self, **options)  # type: ignore[arg-type] # of a socket it takes the file only
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self.reader)
 
     def _read_status(self) -> tuple[str, int, str]:
         self._statuses += 1

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
 from haimaker.http.answer_reader import Answer, Patience, Reader
+from haimaker.http.connection import HTTPConnection, HTTPSConnection
 from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
@@ -79,22 +80,26 @@ class CancelToken:
     that the thread goes on waiting."""
 
     def __init__(self) -> None:
+        self.requested = False
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake: threading.Event | None = None
+        """Made when somebody sleeps, as few calls do."""
         self._sockets: set[socket.socket] = set()
-
-    @property
-    def requested(self) -> bool:
-        return self._wake.is_set()
 
     def request(self) -> None:
         with self._lock:
-            self._wake.set()
+            self.requested = True
+            if self._wake:
+                self._wake.set()
             for connected in self._sockets:
                 _shut_down_socket(connected)
 
     def sleep(self, seconds: float) -> None:
         """Waits so long, or until the call is cancelled."""
+        with self._lock:
+            self._wake = self._wake or threading.Event()
+            if self.requested:
+                return
         self._wake.wait(seconds)
 
     def watch(self, connected: socket.socket) -> None:
@@ -191,9 +196,9 @@ class HTTPClient:
         to_host, to_port = (call.proxy.host, call.proxy.port) if call.proxy else (host, port)
         is_secure = call.address.scheme == "https"
         connection = (
-            http.client.HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.tls_context())
+            HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.tls_context())
             if is_secure
-            else http.client.HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
+            else HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
         )
         if call.proxy and is_secure:  # what is said to the provider, the proxy can't read
             connection.set_tunnel(host, port, dict(call.proxy.headers))

@@ -73,7 +73,7 @@ def _without_texts(raw: bytes) -> bytes:
 
 def loads(text: str) -> Any:
     """JSON as the standard has it: NaN, infinity and what is too large for a float are none. Raises ValueError."""
-    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    return _DECODER.decode(text)
 
 
 def read_or_none(raw: str | bytes | bytearray) -> Any:
@@ -121,6 +121,9 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:20]} is too large a number")
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _depth(value: JSON) -> int:

@@ -112,7 +112,7 @@ CLAUDE = (
 GPT = (
     Family(
         "gpt",
-        r"gpt-(?:[5-9]|[1-9]\d)(?!\d)",
+        r"gpt-(?:(?:[5-9]|[1-9]\d)(?!\d)|chat-latest|daybreak|rosalind)",
         limit_name="max_completion_tokens",
         thinks=UNASKED,
         thinking_drops=SAMPLING,
@@ -123,7 +123,7 @@ GPT = (
     # …/models/gpt-6-astra: its reasoning can't be turned off.
     Family(
         "gpt-6-astra",
-        r"gpt-6(?:[.-]\d)?-(?:astra|rosalind)|gpt-6[.-]1-sol",
+        r"gpt-6(?:[.-]\d)?-(?:astra|rosalind)|gpt-6[.-]1-sol|gpt-rosalind",
         thinks=ALWAYS,
         efforts=UP_TO_MAX_AT_LEAST_LOW,
     ),
@@ -149,8 +149,9 @@ GPT = (
         responses_only=True,
     ),
     Family("gpt-5-pro", r"gpt-5-pro", efforts=dict.fromkeys(EFFORTS, "high")),
-    Family("gpt-chat", r"gpt-\d+(?:[.-]\d)?-.*chat", thinks=NEVER),
-    Family("gpt-4", r"(?:chat)?gpt-(?:3|4)", thinks=NEVER),
+    Family("gpt-daybreak", r"gpt-daybreak", responses_only=True),
+    Family("gpt-chat", r"gpt-(?:\d+(?:[.-]\d)?-.*)?chat", thinks=NEVER),
+    Family("gpt-4", r"(?:chat)?gpt-(?:3|4|audio)", thinks=NEVER),
     # https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
     Family("gpt-3.5", r"gpt-3\.?5|gpt-4(?:$|-(?:turbo|32k|vision|0314|0613|1106|0125))", schema=False),
     Family("gpt-4o-2024-05-13", r"gpt-4o-2024-05-13", dated=True, schema=False),
@@ -191,7 +192,7 @@ GEMINI = (
     Family(
         "gemini",
         r"gemini-|nano-banana",
-        refuses=PENALTIES,
+        drops=PENALTIES,
         thinks=ALWAYS,
         efforts=UP_TO_HIGH,
         signs_calls=True,
@@ -204,7 +205,7 @@ GEMINI = (
     Family(
         "gemini-2",
         r"gemini-(?:1|2|exp|gemma|pro$|pro-vision|robotics-er-1)",
-        refuses=(),
+        drops=(),
         signs_calls=False,
         mixes_tools=False,
         bills_searches=False,
@@ -230,7 +231,7 @@ GEMMA = (Family("gemma", r"gemma"), Family("gemma-3", r"gemma-[123]|gemini-gemma
 # https://api-docs.deepseek.com/guides/thinking_mode
 DEEPSEEK = (
     Family("deepseek", r"deepseek", thinks=UNASKED, forces_tools_thinking=False, wants_reasoning_back=True),
-    Family("deepseek-v3", r"deepseek-(?:chat|coder|v[23])", thinks=ASKED),
+    Family("deepseek-v3", r"deepseek[-_](?:chat|coder|v[23])", thinks=ASKED),
     Family("deepseek-chat", r"deepseek-(?:chat|coder)", wants_reasoning_back=False),
     Family("deepseek-reasoner", r"deepseek-reasoner", thinks=ALWAYS, refuses=LOGPROBS),
     # https://github.com/deepseek-ai/DeepSeek-R1: its prompt ends with the opening tag; what was distilled from it writes both.
@@ -243,10 +244,10 @@ QWEN = (
     Family("qwen3", r"qwen-?3", thinking_tags="both"),
     Family("qwen3.5", r"qwen-?3\.[5-9]"),
     Family("qwen-max", r"qwen-(?:plus|max|turbo|flash)|qwen-?3-(?:max|vl-(?:plus|flash))", thinks=ASKED),
-    Family("qwen-instruct", r"qwen-?3-(?:coder|.*instruct)|qwen-?(?:1|2)", thinks=NEVER),
+    Family("qwen-instruct", r"qwen-?3-(?:coder|.*instruct)|qwen-?(?:v?[12]|coder|mt)", thinks=NEVER),
     Family("qwen3-thinking", r"qwen-?3.*thinking", thinks=ALWAYS, thinking_tags="closing"),
 )
-QWQ = (Family("qwq", r"qwq", thinks=ALWAYS, thinking_tags="closing"),)
+QWQ = (Family("qwq", r"(?:qwen-)?qwq", thinks=ALWAYS, thinking_tags="closing"),)
 # https://platform.kimi.ai/docs/api/chat, …/docs/api/models-overview: what samples is fixed in models that think, which also want
 # their reasoning back with their calls; https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model.
 KIMI = (
@@ -283,10 +284,10 @@ GROK = (
 )
 # https://docs.mistral.ai/capabilities/reasoning
 MISTRAL = (
-    Family("mistral", r"mistral|ministral|pixtral|codestral|open-mi[sx]tral|mixtral|voxtral", thinks=NEVER),
+    Family("mistral", r"mistral|ministral|pixtral|codestral|devstral|open-mi[sx]tral|mixtral|voxtral", thinks=NEVER),
     Family(
         "mistral-reasoning",
-        r"mistral-(?:small(?:$|-(?:latest|2603))|medium(?:$|-(?:latest|2604|3))|large-4)|mistral-(?:code-agent|vibe)",
+        r"mistral-(?:small(?!-(?:2[45]|24b|3\.))|medium(?!-2[0-5])|large-(?:[4-9]|[1-9]\d(?!\d)|2[6-9])|code-agent|vibe)",
         thinks=ASKED,
         efforts=_efforts("none", "high", "high", "high", "high", "high", "high"),
     ),
@@ -359,7 +360,7 @@ GROUPS: Groups = (
     (("kimi", "moonshot-"), KIMI),
     (("glm",), GLM),
     (("grok",), GROK),
-    (("mistral", "ministral", "mixtral", "pixtral", "codestral", "voxtral"), MISTRAL),
+    (("mistral", "ministral", "mixtral", "pixtral", "codestral", "devstral", "voxtral"), MISTRAL),
     (("magistral",), MAGISTRAL),
     (("llama",), LLAMA),
     (("nova",), NOVA),

@@ -18,8 +18,12 @@ LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
 """A region, and the vendor, each before a full stop: Bedrock's ids, and `system.ai.` of Databricks."""
 BARE = re.compile(r"[rv]\d")
 """A version without a name, which the vendor's gives it: `deepseek.r1-v1:0`."""
-VENDORS = re.compile(r"(?:alibaba|anthropic|amazon|azure|databricks|google|meta|openai|snowflake|xai|zai)-(?=[a-z])")
-"""Vendors and hosts that stand before a hyphen."""
+VENDORS = re.compile(
+    r"(?:(?:alibaba|anthropic|amazon|azure|cohere|databricks|fw|google|meta|openai|snowflake|spot|xai|zai)-)+(?=[a-z])"
+)
+"""Vendors and hosts that stand before a hyphen; `FW-` is Fireworks, in Azure AI Foundry, `spot-` a router of its."""
+POINT = re.compile(r"(?<=\d)p(?=\d)|(?<=[a-z-]\d)-(?=\d{1,2}(?:$|[-:]))")
+"""What stands for the point of a version: `glm-5p2` at Fireworks, `gemini-3-5-flash` at Databricks, `llama3-3-70b` at Bedrock."""
 DATE = r"-20\d\d-?[01]\d-?[0-3]\d"
 SNAPSHOT = re.compile(r"[-@](20\d\d)-?([01]\d)-?([0-3]\d)(?!\d)")
 VERSION = re.compile(r"(?:@[\w.-]*|-maas|-v[01](?::\w+)*|(?<=\d):\d+(?::\w+)?)$")
@@ -30,20 +34,22 @@ VERSION = re.compile(r"(?:@[\w.-]*|-maas|-v[01](?::\w+)*|(?<=\d):\d+(?::\w+)?)$"
 def canonical(provider: str, model: str, *, dated: bool = False) -> str:
     """The one name of a model that a provider calls `model`: without its region, vendor, path, date and revision.
 
-    `us.zeta.zeta-9-v1:0`, `zeta-9@20260101`, `zeta/zeta-9-maas` and `accounts/a/models/zeta-9` are all `zeta-9`. With `dated` the
+    `us.zeta.zeta-9-v1:0`, `zeta-9@20260101`, `zeta/zeta-9-maas` and `accounts/a/models/zeta-9` are all `zeta-9`, and `zeta-9-1` and
+    `zeta-9p1` are `zeta-9.1`. With `dated` the
     date stays. The name of a deployment, or of an application's inference profile, says nothing: it is given back as it is, and
     the deployer's `base_model` is to be asked for instead.
     """
     name = model.strip().lower().removeprefix(f"{provider}/")
     if name.startswith("ft:"):
         name = name.split(":")[1]
-    name = name.rstrip("/").rpartition("/")[2] or name
+    name = name.rstrip("/").removesuffix("/community").rpartition("/")[2] or name
     labels = LABELS.match(name)
     if labels:
         vendor = labels[0].rstrip(".").rpartition(".")[2]
         name = name[labels.end() :]
         name = f"{vendor}-{name}" if BARE.match(name) else name
     name = VENDORS.sub("", name, count=1) if VENDORS.match(name) else name
+    name = POINT.sub(".", name)
     for _ in range(2):
         name = VERSION.sub("", name)
     name = re.sub(rf"({DATE})-v\d+(?::\w+)*$", r"\1", name)

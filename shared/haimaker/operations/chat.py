@@ -138,8 +138,7 @@ class TextRequest(OperationRequest):
         return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
 
     def is_priced(self, attempt: Attempt) -> bool:
-        known = costs.max_cost_nanousd(self.max_usage(attempt), attempt.model_info) is not None
-        return attempt.model_info.priced and known
+        return attempt.model_info.priced and costs.has_max_cost(self.max_usage(attempt), attempt.model_info)
 
     def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
         said = body.get("usage") if isinstance(body, dict) else None
@@ -231,8 +230,10 @@ class ChatRequest(TextRequest):
         tools = NO_TOOLS if attempt.provider.offline else own.within(attempt.max_tool_calls)  # a demonstration has none
         limits = attempt.provider.limits
         geo = body.get("inference_geo")
-        most = replace(
-            TextRequest.max_usage(self, attempt, default_output_tokens),
+        most = Usage(
+            input=self.max_prompt_tokens(attempt),
+            output=self._output_bound(attempt, default_output_tokens) * self.choices,
+            service_tier=self.fields.service_tier,
             **_max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,
             inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
@@ -255,8 +256,9 @@ class ChatRequest(TextRequest):
 
     def tool_calls(self, attempt: Attempt) -> int:
         """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
-        takes_limit = attempt.provider.limits.takes_max_tool_calls
-        return self._own_tools_for(attempt).within(attempt.max_tool_calls).uses if takes_limit else 0
+        limits, own = attempt.provider.limits, self._own_tools_for(attempt)
+        takes_limit = limits.takes_max_tool_calls or (limits.takes_max_uses and own.takes_max_uses)
+        return own.within(attempt.max_tool_calls).uses if takes_limit else 0
 
     def estimate_prompt_tokens(self) -> int:
         return usage.estimate_tokens(max(0, self.size - self._messages.inline_bytes))

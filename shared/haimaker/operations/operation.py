@@ -110,6 +110,8 @@ class Original(NamedTuple):
     """The response from which it goes on, as the client names it; the body has the provider's name, or the conversation itself."""
     keep: Callable[[JSON], bool] | None = None
     """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
+    background: bool = False
+    """Whether the answer is made while nobody waits for it, to be asked for later."""
 
 
 class EventStream(NamedTuple):
@@ -299,4 +301,6 @@ class OperationRequest:
 
 def trusted_usage(tokens: Usage, attempt: Attempt) -> Usage:
     """The cost that an answer reports counts only from a provider that is known to report it."""
-    return tokens if attempt.provider.catalog.reports_cost else replace(tokens, reported_units=None)
+    if tokens.reported_units is None or attempt.provider.catalog.reports_cost:
+        return tokens
+    return replace(tokens, reported_units=None)

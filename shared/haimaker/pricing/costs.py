@@ -144,6 +144,11 @@ def max_cost_nanousd(most: Usage, model_info: ModelInfo) -> int | None:
     return None if None in found else -(-sum(units for units in found if units is not None) // UNITS_PER_NANOUSD)
 
 
+def has_max_cost(most: Usage, model_info: ModelInfo) -> bool:
+    """Whether `max_cost_nanousd` knows what these counts cost."""
+    return all(is_priced(each, model_info.served_as(each.model).variant(each.variant)) for each in most.passes)
+
+
 def _max_price_of_pass(most: Usage, model_info: ModelInfo) -> int | None:
     model_info = model_info.served_as(most.model).variant(most.variant)
     if not is_priced(most, model_info):

@@ -46,7 +46,7 @@ IMAGES = Provider(
     auth=Auth(key_header="api-key"),
 )
 
-# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses: of the v1 surface only.
+# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses: of the v1 surface only; …/responses#background-tasks.
 RESPONSES = Provider(
     "azure",
     adapter="responses",
@@ -57,7 +57,7 @@ RESPONSES = Provider(
         takes_breakpoints=True,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True, takes_max_tool_calls=True),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, runs_in_background=True),
 )
 
 PROVIDER = Provider(

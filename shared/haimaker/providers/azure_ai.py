@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from haimaker.providers import anthropic, azure
 from haimaker.providers.common import MAX_TOKENS, OPENAI_FAMILIES, REASONING, for_images
+from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
 # https://learn.microsoft.com/rest/api/contentsafety/; the place is a part of every Foundry resource.
@@ -42,6 +43,9 @@ CHAT = Provider(
         headers={"extra-parameters": "pass-through"},
         rename=MAX_TOKENS,
         strips_tool_fields=("strict",),
+        # Microsoft says nothing of their switch; it is that of the models' makers, which `extra-parameters` passes through to them:
+        # https://api-docs.deepseek.com/guides/thinking_mode, https://platform.kimi.ai/docs/api/chat
+        family_rules=dict.fromkeys(("deepseek", "kimi"), FamilyRule(thinking_switch=True)),
         messages=MessageRules(strips_fields=REASONING),
     ),
     catalog=Catalog(telemetry_name="azure.ai.inference"),

@@ -16,6 +16,7 @@ class FamilyRule:
     refuse: tuple[str, ...] = ()
     answer_tool: tuple[str, ...] = ()
     search_tool: str = ""
+    thinking_switch: bool = False
 
 
 NO_RULE = FamilyRule()

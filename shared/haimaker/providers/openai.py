@@ -27,7 +27,7 @@ TRANSCRIPTION = Provider(
 )
 
 # https://platform.openai.com/docs/api-reference/responses; …/guides/tools-web-search#limitations:
-# it searches for 128,000 tokens at most, whatever the model
+# it searches for 128,000 tokens at most, whatever the model; …/guides/background
 RESPONSES = Provider(
     "openai",
     adapter="responses",
@@ -37,7 +37,7 @@ RESPONSES = Provider(
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True, takes_max_tool_calls=True, search_window_tokens=128_000),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, runs_in_background=True, search_window_tokens=128_000),
 )
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container

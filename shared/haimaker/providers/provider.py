@@ -183,6 +183,7 @@ class Dialect:
             refuse=tuple(name for name in self.refuse if name not in rule.drop) + rule.refuse + traits.refused(effort),
             answer_tool=self.answer_tool + rule.answer_tool,
             search_tool=rule.search_tool or self.search_tool,
+            thinking_switch=rule.thinking_switch or self.thinking_switch,
         )
 
 
@@ -210,6 +211,10 @@ class Limits:
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
     takes_max_tool_calls: bool = False
     """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
+    takes_max_uses: bool = False
+    """Whether it takes `max_uses` of each of the tools that it runs itself."""
+    runs_in_background: bool = False
+    """Whether it makes responses while nobody waits for them, and is asked for them later."""
     search_window_tokens: int | None = None
     """The largest prompt that it searches the web for, where that is smaller than the model's."""
     min_audio_ms: int = 0

@@ -27,7 +27,8 @@ class Router(TargetResolver):
     def plan(self, model: str, context: RoutingContext) -> Plan:
         """The attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
         name = self.full_name(model)
-        context = replace(context, allowed=self.full_names(context.allowed))
+        if context.allowed:
+            context = replace(context, allowed=self.full_names(context.allowed))
         if not (is_allowed(name, context.allowed) or is_allowed(model, context.allowed)):
             raise PermissionDeniedError(f"This key may not use the model {model!r}.", param="model", code="model_not_allowed")
         route = self._find_route(name) or replace(self.config.default, targets=self._default_targets(model, name, context))

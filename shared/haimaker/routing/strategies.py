@@ -31,7 +31,9 @@ def sort_targets(
     """Each target once, best first, with the reason for its place in words."""
     if strategy == ORDERED:
         return [(target, f"number {number} as listed") for number, target in enumerate(targets, 1)]
-    drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], context.seed_or_id)]
+    drawn = [*targets]
+    if len(targets) > 1:
+        drawn = [targets[position] for position in _weighted_shuffle([target.weight for target in targets], context.seed_or_id)]
     if strategy == LOWEST_COST:
         costs = {
             target.model: typical_cost_usd(model_info_for(target.model), context.prompt_tokens, context.answer_tokens)

@@ -68,6 +68,8 @@ class TargetResolver:
 
     def base_model(self, target: str) -> str | None:
         """Which model a deployment or a profile is, by the deployer's configuration."""
+        if not self.config.base_models:
+            return None
         model = target.partition("/")[2]
         names = (f"{name}/{model}" for name in self.provider_names(target))
         return next((self.config.base_models[name] for name in names if name in self.config.base_models), None)

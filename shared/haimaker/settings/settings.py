@@ -63,6 +63,8 @@ class Settings:
     """The SSM parameter with the providers' secrets. Where it is named, `access` is empty."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The variables that such secrets are added to, such as base URLs; at a local gateway all of them."""
+    takes_credentials: bool = False
+    """Whether administrators may add providers' credentials to a stack's SSM parameters here."""
     credentials_file: Path | None = None
     """The file `.env` into which a local gateway writes credentials that it is given while it runs; None if it takes none."""
     file_variables: frozenset[str] = frozenset()
@@ -103,6 +105,8 @@ class Settings:
     """The bucket that has them instead; only with `aws`."""
     content_days: int = 30
     """For how many days the folder has them; a bucket has its lifecycle."""
+    function_name: str = ""
+    """Of the Lambda function that this is."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -173,6 +177,7 @@ class Settings:
             proxies=_proxies(env),
             access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
+            takes_credentials=get_bool(env, "HAIMAKER_TAKES_CREDENTIALS"),
             environment=env,
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
             alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
@@ -180,6 +185,7 @@ class Settings:
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
+            function_name=env.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
             metric_dimensions=BY_PROVIDER[get_choice(env, "HAIMAKER_METRICS_BY", tuple(BY_PROVIDER))],
         )
@@ -204,7 +210,7 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
     return AWSAccess(
         region,
         credentials,
-        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3")),
+        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3", "LAMBDA")),
     )
 
 

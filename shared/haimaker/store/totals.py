@@ -6,6 +6,7 @@ A record adds to its day, to its key's day and to the day of each name that it h
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from haimaker.http.values import JSON
@@ -63,7 +64,12 @@ def truncate_name(name: str) -> str:
 
 
 def to_day(time_s: float) -> str:
-    return str(datetime.fromtimestamp(time_s, UTC).date())
+    return _day(int(time_s // DAY_S))
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    return str(datetime.fromtimestamp(number * DAY_S, UTC).date())
 
 
 def day_to_s(day: str) -> float:

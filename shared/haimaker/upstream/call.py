@@ -89,7 +89,11 @@ class UpstreamCall:
         if not request.is_text and not (hasattr(adapter, "from_stream") and kind.startswith(STREAMS)):
             return self._as_events(self._read(attempt_log, request, adapter, response))
         of_one_call = adapters.paused_turn(request, attempt) is None
-        return EventStream(_begun(self._events(attempt_log, request, adapter, response)), of_one_call)
+        events = self._events(attempt_log, request, adapter, response)
+        goes_on = request.original and request.original.background and attempt.provider.limits.runs_in_background
+        if goes_on:  # its id is to be known, long before it says anything
+            return EventStream(events, of_one_call)
+        return EventStream(_begun(events), of_one_call)
 
     def is_all_of(self, attempt: Attempt) -> bool:
         """Whether an attempt is one call of a provider and nothing else."""

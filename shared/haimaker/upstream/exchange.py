@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from itertools import dropwhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from haimaker.billing.settlement import AttemptLog, Settlement, Status
 from haimaker.http import errors
@@ -20,7 +20,7 @@ from haimaker.http.errors import (
     ContextWindowExceededError,
     InternalServerError,
 )
-from haimaker.http.values import JSON, StreamEvent
+from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
 from haimaker.operations.attempt import Attempt
@@ -146,6 +146,23 @@ class AttemptLoop:
         self.health.breaker.record_success(target, now_s)  # also a refusal of what was asked is an answer
 
 
+class Deferral(Protocol):
+    """Sees to it that a response is settled which goes on at its provider when nobody waits for it any more."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it was noted, and has not ended: its exchange then settles nothing."""
+
+    def note(self, response: JSON, attempt: Attempt) -> None:
+        """The response as it is now, at who makes it."""
+
+    def note_event(self, event: Event, attempt: Attempt) -> None:
+        """The same of an event of its stream."""
+
+    def end(self) -> None:
+        """Once its exchange has settled it after all."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request, from its first attempt to its last byte."""
@@ -160,6 +177,8 @@ class Exchange:
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
     """For a key whose prompts and answers are kept."""
+    deferral: "Deferral | None" = None
+    """For a response that its provider makes in the background."""
     sent_events: int = 0
     _sent_bytes: int = 0
     """Of the body."""
@@ -210,12 +229,16 @@ class Exchange:
 
         What fails is cut where its client left, or has the begin of it; else it is an error, whoever saw first that it failed.
         """
+        if self.deferral and self.deferral.is_begun:
+            return self.settlement.outline()
         first = self.settlement.record is None
         if status == "cut":
             error = self.cancel_reason if self.attempts.cancel.requested else error
             if error not in (None, CLIENT_LEFT) and self.settlement.first_chunk_s is None:
                 status = "error"
         record = self.settlement.settle(status, time.time(), error)
+        if first and self.deferral and not self.settlement.store_failed:
+            self.deferral.end()
         if first:
             self.observer.request(record, self.settlement.attempt_logs, self.attempts.call.headers)
             for alert in self.settlement.alerts:
@@ -245,6 +268,8 @@ class Exchange:
                 self.observer.error(delivered.problem, request_id=self.request_id)
         if isinstance(result.body, dict):
             self._note_stored(result.body)
+        if self.deferral and result.native:
+            self.deferral.note(result.native, attempt_log.attempt)
         record = self.settle("ok")
         if isinstance(result.body, dict):
             told = self._usage_object(result.body.get("usage"), attempt_log, record)
@@ -291,6 +316,8 @@ class Exchange:
     def _with_stored_noted(self, events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
             self._note_stored(event.body)
+            if self.deferral and event.native:
+                self.deferral.note_event(event.native[-1], self.attempts.attempt_logs[-1].attempt)
             yield event
 
     def _note_stored(self, body: JSON) -> None:

@@ -5,7 +5,7 @@ import time
 from haimaker.credentials.headers import auth_headers
 from haimaker.http.client import CancelToken, Timeouts, TransportError, read_whole
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.values import Request, UpstreamRequest
+from haimaker.http.values import Request, UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import replace
 from haimaker.providers.provider import Provider
 from haimaker.upstream.call import CONNECT_S
@@ -18,13 +18,23 @@ def call_once(
     clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request, timeout_s: float = TIMEOUT_S
 ) -> tuple[int, bytes]:
     """The status and the body. Raises BadGatewayError where there is none within `timeout_s`."""
+    try:
+        response = open_once(clients, definition, call, request, timeout_s)
+        return response.status, read_whole(response.pieces)
+    except TransportError as error:
+        raise BadGatewayError(str(error), code="provider_unreachable") from error
+
+
+def open_once(
+    clients: ProviderClients, definition: Provider, call: UpstreamRequest, request: Request, timeout_s: float = TIMEOUT_S
+) -> UpstreamResponse:
+    """The same whose body is still to be read. Raises BadGatewayError; TransportError while the body is read."""
     access = clients.access[definition.name].for_operation("chat_completions", definition.endpoint.base_url)
     call = replace(call, path=access.path_of(call.path, "", definition.endpoint.path))
     left_s = min(timeout_s, request.seconds_left())
     timeouts = Timeouts(CONNECT_S, left_s, left_s, time.monotonic() + left_s)
     try:
         headers = auth_headers(definition, access, call, time.time())
-        response = clients.http_client.send(call, access.base_url, headers, timeouts, CancelToken())
-        return response.status, read_whole(response.pieces)
+        return clients.http_client.send(call, access.base_url, headers, timeouts, CancelToken())
     except TransportError as error:
         raise BadGatewayError(str(error), code="provider_unreachable") from error

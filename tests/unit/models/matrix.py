@@ -40,7 +40,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "databricks/databricks-{}",
             "openrouter/anthropic/{}",
         )
-        for name in (*CLAUDES.split(), "3-7-sonnet", "3-5-haiku", "zeta-7")
+        for name in (*CLAUDES.split(), "3-7-sonnet", "3-5-haiku", "zeta-7", "opus-7")
     },
     **dict.fromkeys(
         (
@@ -59,6 +59,8 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "o3",
             "o3-mini",
             "gpt-oss-120b",
+            "gpt-chat-latest",
+            "gpt-audio",
         ),
         (
             "openai/{}",
@@ -72,13 +74,24 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     **dict.fromkeys(
-        ("gpt-5.3-codex", "gpt-5.1-codex-max", "gpt-5.1-codex", "gpt-5.5-pro", "gpt-5-pro", "o3-pro", "codex-mini"),
+        (
+            "gpt-daybreak-blue",
+            "gpt-rosalind-research",
+            "gpt-5.3-codex",
+            "gpt-5.1-codex-max",
+            "gpt-5.1-codex",
+            "gpt-5.5-pro",
+            "gpt-5-pro",
+            "o3-pro",
+            "codex-mini",
+        ),
         ("openai/{}", "azure/{}", "azure_ai/{}", "openrouter/openai/{}"),
     ),
     "gpt-4o-2024-05-13": ("openai/{}", "azure/{}"),
     **dict.fromkeys(
         (
-            "gemini-9-pro",
+            "gemini-4-pro",
+            "gemini-3.8-flash",
             "gemini-3.1-pro",
             "gemini-3-flash",
             "gemini-3-pro",
@@ -87,36 +100,88 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "gemini-2.0-flash",
             "gemini-2.5-flash-image",
         ),
-        ("gemini/{}", "vertex_ai/{}", "openrouter/google/{}"),
+        ("gemini/{}", "vertex_ai/{}", "openrouter/google/{}", "databricks/databricks-{}"),
     ),
+    **dict.fromkeys(("gemini-2-5-pro", "gemini-3-6-flash"), ("databricks/databricks-{}",)),
     "gemma-3-27b-it": ("gemini/{}",),
     **dict.fromkeys(
-        ("deepseek-v4-pro", "deepseek-v3.2", "deepseek-chat", "deepseek-reasoner", "deepseek-r1", "deepseek-r1-distill-qwen"),
-        ("deepseek/{}", "azure_ai/{}", "together_ai/deepseek-ai/{}", "openrouter/deepseek/{}", "dashscope/{}"),
+        (
+            *("deepseek-v5", "deepseek-v4-pro", "deepseek-v3.2", "deepseek-chat", "deepseek-reasoner", "deepseek-r1"),
+            "deepseek-r1-distill-qwen",
+        ),
+        (
+            *(
+                "deepseek/{}",
+                "azure_ai/{}",
+                "azure_ai/FW-{}",
+                "together_ai/deepseek-ai/{}",
+                "openrouter/deepseek/{}",
+                "dashscope/{}",
+            ),
+            *("fireworks_ai/accounts/fireworks/models/{}", "bedrock/us.deepseek.{}-v1:0", "vertex_ai/deepseek-ai/{}-maas"),
+            *(
+                "databricks/databricks-{}",
+                "novita/deepseek/{}",
+                "sambanova/{}",
+                "deepinfra/deepseek-ai/{}",
+                "nvidia_nim/deepseek-ai/{}",
+            ),
+        ),
     ),
     **dict.fromkeys(
-        ("qwen4", "qwen3.8-27b", "qwen-plus", "qwen3-coder", "qwen3-next-thinking", "qwq-32b"),
-        ("dashscope/{}", "together_ai/Qwen/{}", "groq/qwen/{}", "fireworks_ai/accounts/fireworks/models/{}"),
+        ("qwen5", "qwen4", "qwen3.8-27b", "qwen-plus", "qwen3-coder", "qwen3-next-thinking", "qwq-32b"),
+        (
+            *("dashscope/{}", "together_ai/Qwen/{}", "groq/qwen/{}", "fireworks_ai/accounts/fireworks/models/{}", "cerebras/{}"),
+            *("openrouter/qwen/{}", "bedrock/qwen.{}-v1:0", "vertex_ai/qwen/{}-maas", "deepinfra/Qwen/{}", "nebius/Qwen/{}"),
+        ),
     ),
     **dict.fromkeys(
         ("kimi-k4", "kimi-k2.6", "kimi-k2-instruct", "kimi-k2-thinking"),
-        ("moonshot/{}", "groq/moonshotai/{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/moonshotai/{}"),
+        (
+            *("moonshot/{}", "groq/moonshotai/{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/moonshotai/{}"),
+            *("azure_ai/FW-{}", "bedrock/moonshotai.{}", "together_ai/moonshotai/{}", "databricks/databricks-{}"),
+            *("vertex_ai/moonshotai/{}-maas", "deepinfra/moonshotai/{}", "baseten/moonshotai/{}"),
+        ),
     ),
+    "kimi-k2p7-code": ("fireworks_ai/accounts/fireworks/models/{}",),
+    "kimi-k2-7": ("databricks/databricks-{}",),
     "moonshot-v1-8k": ("moonshot/{}",),
     **dict.fromkeys(
         ("glm-6", "glm-5.1", "glm-4.5", "glm-4-32b"),
-        ("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}"),
+        (
+            *("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}", "azure_ai/FW-{}"),
+            *(
+                "bedrock/zai.{}",
+                "vertex_ai/zai-org/{}-maas",
+                "databricks/databricks-{}",
+                "together_ai/zai-org/{}",
+                "deepinfra/zai-org/{}",
+            ),
+        ),
     ),
+    **dict.fromkeys(("glm-5p2", "glm-4p5"), ("fireworks_ai/accounts/fireworks/models/{}",)),
     **dict.fromkeys(
-        ("grok-5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
-        ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}"),
+        ("grok-6", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
+        ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}", "vertex_ai/xai/{}", "databricks/databricks-{}"),
     ),
     "grok-4.20-multi-agent": ("xai/{}",),
     **dict.fromkeys(
-        ("mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium"),
+        ("mistral-large-5", "mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium", "devstral-2"),
         ("mistral/{}", "vertex_ai/{}", "azure_ai/{}", "bedrock/mistral.{}"),
     ),
-    **dict.fromkeys(("llama-3.3-70b", "llama-4-scout"), ("groq/meta-llama/{}", "bedrock/meta.{}", "together_ai/meta-llama/{}")),
+    **dict.fromkeys(
+        ("llama-5", "llama-3.3-70b", "llama-4-scout"),
+        (
+            *(
+                "groq/meta-llama/{}",
+                "bedrock/meta.{}",
+                "together_ai/meta-llama/{}",
+                "databricks/databricks-meta-{}",
+                "meta_llama/{}",
+            ),
+            *("azure_ai/{}", "vertex_ai/meta/{}-maas", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/meta-llama/{}"),
+        ),
+    ),
     **dict.fromkeys(("nova-pro-v1:0", "nova-2-lite-v1:0", "titan-text-express-v1"), ("bedrock/amazon.{}",)),
     **dict.fromkeys(("command-r-v1:0", "command-text-v14"), ("bedrock/cohere.{}",)),
     **dict.fromkeys(("jamba-1-5-large-v1:0", "j2-ultra-v1"), ("bedrock/ai21.{}",)),

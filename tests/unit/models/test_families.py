@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from haimaker.http.errors import APIError
-from haimaker.models import families, matching
+from haimaker.models import catalog, families, matching
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.traits import Family, Traits
 from haimaker.operations.attempt import Attempt
@@ -79,6 +79,29 @@ def test_the_catalogue_adds_what_a_family_does_not_know_yet() -> None:
     assert (of("x", "gpt-5.1").efforts or {})["xhigh"] == "high"
     assert (of("x", "gpt-5.1", frozenset({"xhigh_reasoning_effort", "reasoning"})).efforts or {})["xhigh"] == "xhigh"
     assert known_attempt("openai/gpt-4o").traits.efforts == {}
+
+
+OF_A_MAKER = re.compile(
+    r"(?:claude|gpt|gemini|gemma|deepseek|qwen|qwq|kimi|glm|grok|mistral|ministral|mixtral|magistral|codestral|devstral|pixtral|llama"
+    r"|nova|command|jamba|minimax|nemotron)(?![a-z])|llama\d|o[1345]-"
+)
+"""How names begin, wherever their parts do, of models whose makers have families."""
+REMADE = re.compile(r".*(?:hermes|dolphin|dobby|cogito|phind|chronos|snorkel|capybara|code-?(?:llama|qwen)|openchat|pythia|nous)")
+"""Models that others made of a family's: nobody knows what they take."""
+
+
+def test_a_model_of_the_catalogue_is_of_its_makers_family_however_its_host_spells_it() -> None:
+    """What no family knows passes as it is: a name that is not read would be refused at this host alone."""
+    general = {family.name for family in families.ANY}
+    unknown = [
+        f"{provider.name}/{known.model}"
+        for provider in all_providers()
+        for known in catalog.all_models(provider.catalog.priced_as or provider.name)
+        if known.mode in ("chat", "responses") and not REMADE.match(known.model.lower())
+        if any(OF_A_MAKER.match(part) for part in re.split(r"[/._:]|(?<=[a-z])-", known.model.lower()))
+        if not {*matching.traits_of(provider.name, known.model).families} - general
+    ]
+    assert unknown == []
 
 
 LAYER = Path(__file__).parents[3] / "shared" / "haimaker"

@@ -24,9 +24,10 @@ SCHEMA_WORDS = "Answer with a JSON object that matches this JSON schema, and wit
 
 def body_for(request: ChatRequest, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     """The body to send and the names of what the client loses by it. Raises BadRequestError."""
-    traits, forced = attempt.traits, bool(request.body.get("drop_params"))
-    body, effort, lost = thinking.settle_effort(own_fields(request, attempt), attempt.provider.dialect, traits, forgiving=forced)
-    dialect = attempt.provider.dialect.for_model(traits, effort)
+    traits, dialect, forced = attempt.traits, attempt.provider.dialect, bool(request.body.get("drop_params"))
+    switches = dialect.for_model(traits) if dialect.family_rules else dialect
+    body, effort, lost = thinking.settle_effort(own_fields(request, attempt), switches, traits, forgiving=forced)
+    dialect = dialect.for_model(traits, effort)
     body, out_of_range = drop_out_of_range(body, dialect.ranges)
     if any(body.get(name) not in (None, *NEUTRAL[name]) for name in dialect.whole_with):
         body = without_fields(body, ("stream", "stream_options"))

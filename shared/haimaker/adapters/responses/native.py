@@ -25,6 +25,8 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     sent, dialect = request.original.body, attempt.provider.dialect
     body = {**dialect.add, **{name: value for name, value in sent.items() if name not in dialect.drop and name not in OURS}}
     body["model"] = attempt.model
+    if not attempt.provider.limits.runs_in_background:
+        body.pop("background", None)
     if isinstance(sent.get("input"), list):
         body["input"] = [_clean(item) for item in sent["input"] if not _is_ours(item)]
     if request.original.compacts:

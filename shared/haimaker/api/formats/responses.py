@@ -10,7 +10,7 @@ from itertools import chain
 
 from haimaker.adapters import ADAPTERS
 from haimaker.api.formats import openai_chat
-from haimaker.api.formats.responses_answers import events, from_chat, from_error, to_usage
+from haimaker.api.formats.responses_answers import ACTIVE, events, from_chat, from_error, to_usage
 from haimaker.api.formats.responses_requests import find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json
@@ -21,22 +21,24 @@ from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import RESPONSE_PREFIX, OperationRequest, Original, Result
 
 BEGINS = ("response.created", "response.in_progress", "response.queued")
-ENDS = ("response.completed", "response.incomplete", "response.failed")
+ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 
 
 def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError."""
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
-    return translated_chat(
-        chat, request.body, Original("responses", body, ADAPTERS["responses"], dropped, refusal=find_refusal(body))
-    )
+    background = body.get("background") is True
+    original = Original("responses", body, ADAPTERS["responses"], dropped, refusal=find_refusal(body), background=background)
+    return translated_chat(chat, request.body, original)
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
     if result.native is None:
         return "application/json", dumps(_stored(from_chat(result.body, _repeated(request), request_id), request))
-    return "application/json", dumps(_with_our_ids(with_cost(result.native, result.body["usage"]), request, request_id))
+    is_made = result.native.get("status") not in ACTIVE  # else it has cost nothing yet
+    told = with_cost(result.native, result.body["usage"]) if is_made else result.native
+    return "application/json", dumps(_with_our_ids(told, request, request_id))
 
 
 def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:

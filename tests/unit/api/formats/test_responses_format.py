@@ -178,7 +178,7 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]}, "input[0].content[0].file_id"),
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
-        ({"background": True}, "background"),
+        ({"background": True, "store": False}, "background"),
         ({"tools": {}}, "tools"),
         ({"tools": [None]}, "tools[0].type"),
         ({"tools": [{"type": 5, "name": "f"}]}, "tools[0].type"),

@@ -21,7 +21,7 @@ REFUSED, NAMED, NOTHING, PASSES = "refused", "named", "nothing", "passes"
 FUNCTION: JSON = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}
 PARAMETERS: dict[str, tuple[Any, str, Any]] = {
     "access_programs": ({"cyber": "standard"}, PASSES, NAMED),
-    "background": (True, REFUSED, REFUSED),
+    "background": (True, PASSES, NOTHING),
     "background_options": ({"completion_window": "2h"}, PASSES, NAMED),
     "context_management": ([{"type": "compaction"}], PASSES, NAMED),
     "conversation": ("conv_1", REFUSED, REFUSED),
