@@ -36,7 +36,14 @@ STREAMING = (
     "RerankFunction",
     "GeminiFunction",
 )
-KEPT_IN = ("AWS::Lambda::CapacityProvider", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function")
+KEPT_IN = (
+    "AWS::Lambda::CapacityProvider",
+    "AWS::DynamoDB::Table",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::Lambda::Function",
+)
 
 
 def url_parts(name):
