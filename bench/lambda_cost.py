@@ -78,9 +78,9 @@ def lines() -> Iterator[str]:
         yield f"| {memory_mb} MB | " + " | ".join(cells) + " |"
     yield ""
     yield "Lambda, dollars per million requests; from how many requests a month one container behind a load balancer"
-    yield f"(${container_month_usd():.2f} a month) is cheaper; and from how many {INSTANCES} managed instances, for {REQUESTS_AT_ONCE} requests"
-    yield f"at once (${instances_month_usd():.2f} a month, without a NAT gateway). To be added per million in any case, but for the REST"
-    yield "API:"
+    yield f"(${container_month_usd():.2f} a month) is cheaper; and from how many {INSTANCES} managed instances are, which bear"
+    yield f"{REQUESTS_AT_ONCE} requests at once (${instances_month_usd():.2f} a month, without a NAT gateway)."
+    yield "To be added per million in any case, but for the REST API:"
     yield f"DynamoDB ${1e6 * books_usd(100):.2f} (busy) to ${1e6 * books_usd(1):.2f} (a request now and then),"
     yield f"logs ${1e6 * logs_usd():.2f}, REST API ${1e6 * REST_REQUEST_USD:.2f} (function URL: nothing)."
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from haimaker.api.dispatch import SIGN_IN
 from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
 from tests.contract.money_support import Desk, error_of
 
@@ -122,11 +123,23 @@ MAY = {
     ),
 }
 """What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
-OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "link_read", "link_write", "audio_uploads"}
+OPEN = {
+    "console",
+    "health",
+    "index",
+    "openapi",
+    "docs",
+    "metrics",
+    "models_hub",
+    "link_read",
+    "link_write",
+    "audio_uploads",
+    *SIGN_IN,
+}
 """What needs no key, or a secret of its own, or any key."""
 
 
-OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_", "sign_in")
+OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_", "sign_in", "sign_out")
 """How the names of operations begin that every key may use, each for what is its own, or that need none."""
 
 
