@@ -1,9 +1,10 @@
 """`python -m bench.capacity`: how many requests a second one key, or all keys of one team, bear on DynamoDB. Arithmetic, no clock;
-with `--measured` it also asks the store, before an emulator that throttles as DynamoDB does at a part of its throughput.
+with `--measured` it also asks the store, before an emulator that throttles as DynamoDB does at a tenth of its throughput, for a few
+minutes: time is virtual there, so that the figures are the same on any machine.
 
 An account is one item, whose holds are those of the requests in flight, and each request writes it twice: to be admitted and to be
 settled. A write costs a unit for each KB of the item, and an item has 1,000 units a second. One that is asked for more often is
-split into up to 64 items, which each bear as much.
+split into up to 64 items, which each bear as much. All records of one key are one partition of an index.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
@@ -21,13 +22,14 @@ HOLD_BYTES = 84
 """Of a request of a key that is in no team."""
 SHARED_HOLD_BYTES = 170
 """Of one that its key and its team, or its key and its user, pay for."""
-DAY_RECORDS_A_SECOND = 1_000
-"""All records of one day are one partition of the index by day."""
+KEY_RECORDS_A_SECOND = 1_000
+"""All records of one key are one partition of the index by account."""
 WAITS_S = (0.2, 1, 5, 20, 60)
 PARTS = (1, 16, 64)
-MEASURED_SCALE = 0.02
-MEASURED = ((0.5, 16), (2, 8))
-"""Seconds of an answer, and requests a second that are asked for at that part of the throughput."""
+MEASURED_SCALE = 0.1
+MEASURED = ((1, 500, 10), (5, 250, 15), (20, 100, 30))
+"""Seconds of an answer, the requests a second that one key is to bear, and seconds in which it fills up and grows."""
+MEASURED_S = 10
 
 
 def requests_a_second(wait_s: float, hold_bytes: int) -> int:
@@ -45,23 +47,29 @@ def lines() -> Iterator[str]:
     yield f"| an answer takes | requests a second of one key, {parts} | of one team, or of a key in a team, {parts} |"
     yield f"| ---: |{' ---: |' * 2 * len(PARTS)}"
     for wait_s in WAITS_S:
-        borne = [requests_a_second(wait_s, hold_bytes) for hold_bytes in (HOLD_BYTES, SHARED_HOLD_BYTES)]
-        yield f"| {wait_s} s | " + " | ".join(f"{each * number:,}" for each in borne for number in PARTS) + " |"
+        key, team = (requests_a_second(wait_s, hold_bytes) for hold_bytes in (HOLD_BYTES, SHARED_HOLD_BYTES))
+        cells = [min(key * number, KEY_RECORDS_A_SECOND) for number in PARTS] + [team * number for number in PARTS]
+        yield f"| {wait_s} s | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
 
 
 def measured() -> Iterator[str]:
+    """Loads of one key that was never split before, and twice as large ones."""
     from tests.support.bearing import bear  # an emulator, of the packages for tests
 
-    for wait_s, asked in MEASURED:
-        borne = bear(asked, wait_s, 5, MEASURED_SCALE, before_s=8)
-        yield (
-            f"at {MEASURED_SCALE:.0%} of DynamoDB's throughput, {asked} requests a second of {wait_s} s asked for: "
-            f"{borne.admitted_a_second:.1f} admitted, {borne.counts['refused']} refused, {borne.counts['lost']} not settled, "
-            f"{borne.held_nanousd} nano-dollars held when all is over"
-        )
+    yield f"At {MEASURED_SCALE:.0%} of DynamoDB's throughput, in {MEASURED_S} s after the account has grown by itself:"
+    yield ""
+    yield "| an answer takes | wanted | asked, a second | admitted | 429 | settled | never settled | items | still held |"
+    yield f"| ---: |{' ---: |' * 8}"
+    for wait_s, wanted, before_s in MEASURED:
+        for times in (1, 2):
+            asked = wanted * MEASURED_SCALE * times
+            borne = bear(asked, wait_s, MEASURED_S, MEASURED_SCALE, before_s=before_s)
+            counts = [borne.counts[name] for name in ("refused", "settled", "lost")]
+            admitted = f"{wanted * MEASURED_SCALE:g} | {asked:g} | {borne.admitted_a_second:.1f}"
+            yield f"| {wait_s} s | {admitted} | {' | '.join(map(str, counts))} | {borne.shards} | ${borne.held_nanousd / 1e9:g} |"
 
 
 if __name__ == "__main__":
     print("\n".join(lines()))
     if "--measured" in sys.argv:
-        print("\n".join(measured()))
+        print("", *measured(), sep="\n")

@@ -1,5 +1,6 @@
 """POST /route/simulate and /auto-router/...: where a request would go, and the routers that decide it.
-GET /audit, /refusals: who changed what, who was refused and why."""
+GET /audit, /refusals: who changed what, who was refused and why.
+GET /providers; POST /providers/test, /providers/credentials: which are on, whether they take their key, and a new one."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway
@@ -17,6 +18,9 @@ OPERATIONS = (
     "auto_router_simulate",
     "audit_list",
     "refusals_list",
+    "providers_list",
+    "providers_test",
+    "providers_credentials",
 )
 
 gateway = Gateway.from_environment()

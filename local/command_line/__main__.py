@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from haimaker.credentials.provider_secrets import SecretsError
 from haimaker.validation.settings import SettingsError
 
 from ..installation import current_version
 from . import backup, chat, completion, connect, deployment, doctor, export, importing, keys, models, payers, routes, serve, spend
 from .context import Context
-from .provider_secrets import SecretsError
 from .stack import OperatorError
 from .terminal import Terminal
 

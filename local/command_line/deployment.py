@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from haimaker.billing.pending import KIND
+from haimaker.credentials import provider_secrets
 from haimaker.credentials.access import connections_from_env
 from haimaker.models.table import TABLE
 from haimaker.settings.price_updates import publish
 from haimaker.settings.settings import Settings
 from haimaker.store import Store, StoreUnavailable
 
-from . import provider_secrets
 from .context import Context
 from .operate import HEALTH, PUBLISHED, UNCHANGED
 from .prices import check_table

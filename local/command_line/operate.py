@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from haimaker.accounts import keys as auth
 from haimaker.billing.pending import ALL, KIND
+from haimaker.credentials import provider_secrets
 from haimaker.settings.price_updates import publish
 from haimaker.store import StoreUnavailable
 
 from ..installation import IS_CLONE, ROOT
-from . import provider_secrets, template_settings
+from . import template_settings
 from .reconcile import Reconciliation
 from .records_move import move_records
 from .stack import OperatorError, Stack

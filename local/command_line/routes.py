@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from haimaker.credentials import provider_secrets
 from haimaker.credentials.access import connections_from_env
 from haimaker.providers.registry import all_providers
 from haimaker.routing.config import Config, Route
@@ -11,7 +12,6 @@ from haimaker.routing.targets import TargetResolver
 from haimaker.settings.gateway_toml import FALLBACKS, parse_gateway_toml
 from haimaker.settings.settings import local_config
 
-from . import provider_secrets
 from .context import Context
 from .stack import OperatorError
 from .terminal import usd

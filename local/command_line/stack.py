@@ -13,12 +13,12 @@ from typing import Any
 from haimaker.accounts import keys as auth
 from haimaker.aws.client import AWSClient
 from haimaker.aws.sigv4 import Credentials
+from haimaker.credentials import provider_secrets
+from haimaker.credentials.provider_secrets import Secrets
 from haimaker.store import Account, tables
 from haimaker.store.dynamodb import DynamoStore
 
 from ..installation import BOTO
-from . import provider_secrets
-from .provider_secrets import Secrets
 
 DEFAULT_STACK = "haimaker"
 

@@ -113,8 +113,9 @@ class Gateway(Services):
         credentials: Credentials = StaticCredentials(settings.access)
         if settings.providers_parameter:
             credentials = SSMCredentials(
-                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts
-            )
+                settings.providers_parameter, settings.aws, settings.environment, observer, accounts=settings.config.accounts,
+                takes=settings.takes_credentials,
+            )  # fmt: skip
         return cls(settings, stack_store(settings, observer.access_denied), credentials, observer)
 
     def handle(self, operation: str, request: Request, account: Account | None = None) -> Response:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from haimaker.api.dispatch import SIGN_IN
 from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
 from tests.contract.money_support import Desk, error_of
 
@@ -122,12 +123,24 @@ MAY = {
     ),
 }
 """What a key that administers a team may ask for, besides what models serve, as far as it is about its team."""
-OPEN = {"console", "health", "index", "openapi", "docs", "metrics", "models_hub", "link_read", "link_write", "audio_uploads"}
+OPEN = {
+    "console",
+    "health",
+    "index",
+    "openapi",
+    "docs",
+    "metrics",
+    "models_hub",
+    "link_read",
+    "link_write",
+    "audio_uploads",
+    *SIGN_IN,
+}
 """What needs no key, or a secret of its own, or any key."""
 
 
-OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_")
-"""How the names of operations begin that every key may use, each for what is its own."""
+OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_", "sign_in", "sign_out")
+"""How the names of operations begin that every key may use, each for what is its own, or that need none."""
 
 
 def test_a_teams_administrator_may_use_these_routes_and_no_others(desk: Desk, team: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from haimaker.credentials.access import ProviderConnection
 from haimaker.credentials.sources import CACHE_EMPTY_S, CACHE_S, RETRY_WITH_OLD_S, SSMCredentials, StaticCredentials
 from haimaker.http.errors import ServiceUnavailableError
 from haimaker.observability.observer import Observer
+from haimaker.validation.settings import SettingsError
 from tests.support.aws_front import AWSFront
 from tests.support.stack import put_secrets
 
@@ -154,3 +155,43 @@ def test_one_secret_that_can_not_be_used_turns_its_own_provider_off(scene, monke
     (message,) = told
     assert message.startswith(named)
     assert "sk-" not in message
+
+
+class TestAddingOne:
+    def test_it_is_used_here_at_once_and_kept_beside_the_others(self, scene):
+        scene.put({"GROQ_API_KEY": "gsk-1"})
+        assert scene.keys() == {"groq": "gsk-1"}
+        assert [scene.stored.source_of(name) for name in ("GROQ_API_KEY", "GROQ_BASE_URL", "OPENAI_API_KEY")] == [
+            "SSM",
+            "environment",
+            None,
+        ]
+        scene.stored.put("OPENAI_API_KEY", " sk-1 ")
+        assert scene.keys() == {"groq": "gsk-1", "openai": "sk-1"}
+        scene.stored.put("GROQ_API_KEY", "gsk-2")
+        assert scene.keys() == {"groq": "gsk-2", "openai": "sk-1"}
+        assert scene.stored.source_of("OPENAI_API_KEY") == "SSM"
+
+    def test_what_has_no_room_goes_into_the_second_parameter(self, scene):
+        scene.stored.put("GROQ_API_KEY", "g" * 3_000)
+        scene.stored.put("OPENAI_API_KEY", "o" * 3_000)
+        assert set(scene.keys()) == {"groq", "openai"}
+        with pytest.raises(SettingsError, match="Both parameters are full"):
+            scene.stored.put("CEREBRAS_API_KEY", "c" * 3_000)
+        assert set(scene.keys(CACHE_S)) == {"groq", "openai"}
+
+    @pytest.mark.parametrize(
+        ("value", "said"), [("", "Nothing was entered"), ("gsk-é", "characters that an HTTP header can't carry")]
+    )
+    def test_what_is_no_key_is_not_kept(self, scene, value, said):
+        with pytest.raises(SettingsError, match=said):
+            scene.stored.put("GROQ_API_KEY", value)
+        assert scene.keys().get("groq") is None
+
+    def test_where_ssm_does_not_take_it_nothing_changes_and_no_secret_is_told(self, scene):
+        scene.put({"GROQ_API_KEY": "gsk-1"})
+        scene.front.breaks("PutParameter", "failing", times=20)
+        with pytest.raises(SettingsError, match="SSM did not take it") as caught:
+            scene.stored.put("GROQ_API_KEY", "gsk-2")
+        assert "gsk-2" not in str(caught.value)
+        assert scene.keys() == {"groq": "gsk-1"}

@@ -240,6 +240,9 @@ BOOKS: dict[str, list[tuple[str, str, JSON]]] = {
         ("GET", "/auto-router/list", {}),
         ("POST", "/auto-router/{id}/simulate", {"id": "{id}", "prompt": "fix it"}),
         ("POST", "/auto-router/{id}/delete", {"id": "{id}"}),
+        ("GET", "/providers", {}),
+        ("POST", "/providers/credentials", {"variable": "GROQ_API_KEY", "value": "gsk-1"}),
+        ("POST", "/providers/credentials", {"variable": "CEREBRAS_API_KEY", "value": "c" * 4_050}),
     ],
     "console": [("GET", "/console", {})],
 }
@@ -252,7 +255,7 @@ def test_the_role_of_a_function_that_keeps_the_books_has_what_it_does_and_no_mor
     leave_hold(stack, auth.account_id_of(key))
     assert stack.store.charge_lost(auth.account_id_of(key), time.time()) == 1
     leave_hold(stack, auth.account_id_of(key), team_id)
-    function, router_id, answers = stack.load(name, HAIMAKER_RECORDS_BY_DAY="true"), "", []
+    function, router_id, answers = stack.load(name, HAIMAKER_RECORDS_BY_DAY="true", HAIMAKER_TAKES_CREDENTIALS="true"), "", []
     if name != "console":  # it knows no keys
         method, resource, given = BOOKS[name][0]
         other = chat_event(split_key(stack, role="admin")) | {"resource": resource, "httpMethod": method, "body": json.dumps(given)}

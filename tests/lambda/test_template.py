@@ -47,7 +47,7 @@ def url_parts(name):
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
 ADMINISTRATION = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|console)/|/(audit|refusals|generation|health|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|console)/|/(audit|refusals|providers|generation|health|console)$"
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -497,6 +497,7 @@ def test_a_deployer_is_told_what_every_parameter_is_and_has_to_set_none(template
 CONDITIONAL = {
     "HasDomainName": {"GatewayDomainName", "GatewayDomainMapping", "DomainUrl", "DomainTarget"},
     "UsesPolly": {"PollyPolicy"},
+    "TakesCredentials": {"CredentialsPolicy"},
     "UsesBedrock": {*BEDROCK_POLICIES},
     "KeepsFiles": {"Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"},
     "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "ContentBucket"},
@@ -579,6 +580,7 @@ def test_function_urls_are_there_as_far_as_the_deployer_wants(template, choice, 
         ("AccessLog", "true", "HasAccessLog"),
         ("Tracing", "true", "IsTraced"),
         ("MoreAlarms", "true", "HasMoreAlarms"),
+        ("TakeCredentials", "true", "TakesCredentials"),
         ("AlarmTopicArn", "arn:aws:sns:eu-west-1:1:pager", "HasAlarmTopicArn"),
         ("AllowedOrigins", "https://a.example", "HasAllowedOrigins"),
     ],

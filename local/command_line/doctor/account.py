@@ -3,10 +3,10 @@
 import subprocess
 from collections.abc import Iterator
 
+from haimaker.credentials import provider_secrets
 from haimaker.credentials.access import connections_from_env
 
 from ...installation import ROOT
-from .. import provider_secrets
 from ..api_client import KEY_VARIABLES, APIClient, key_of
 from ..context import Context
 from ..operate import SAM

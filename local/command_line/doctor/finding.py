@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from haimaker.credentials.provider_secrets import SecretsError
 from haimaker.validation.settings import SettingsError
 
 from ..context import Context
-from ..provider_secrets import SecretsError
 from ..stack import OperatorError
 
 OK, MISSING, WRONG = "ok", "missing", "wrong"

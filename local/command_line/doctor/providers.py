@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
+from haimaker.credentials import provider_secrets
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.http.client import HTTPClient
 from haimaker.http.proxies import from_environment
@@ -12,7 +13,6 @@ from haimaker.providers.registry import NAMES, get
 from haimaker.settings.settings import Settings
 from haimaker.upstream.probe import Probe, ask_provider
 
-from .. import provider_secrets
 from ..context import Context
 from .finding import Finding, missing, ok, wrong
 

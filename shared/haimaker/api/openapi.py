@@ -48,6 +48,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "generation": ("id",),
     "audit_list": ("start_date", "end_date", "limit", "cursor", "object_id", "changed_by_api_key", "action"),
     "refusals_list": ("start_date", "end_date"),
+    "providers_list": ("hours", "all"),
 }  # fmt: skip
 UNDESCRIBED = ("console", "gemini_unserved")
 WITHOUT_KEY = ("health", "console", "models_hub")

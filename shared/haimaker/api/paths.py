@@ -143,6 +143,9 @@ ROUTES = (
     Route("POST", "/auto-router/{id}/simulate", "auto_router_simulate"),
     Route("GET", "/audit", "audit_list"),
     Route("GET", "/refusals", "refusals_list"),
+    Route("GET", "/providers", "providers_list"),
+    Route("POST", "/providers/test", "providers_test"),
+    Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/console", "console"),
     Route("GET", "/console/{file+}", "console"),
     Route("GET", "/health", "health"),
@@ -158,9 +161,6 @@ LOCAL_ROUTES = (
     Route("GET", "/sign-in/session", "sign_in_session"),
     Route("POST", "/sign-in/out", "sign_out"),
     Route("GET", "/generation/content", "generation_content"),
-    Route("GET", "/providers", "providers_list"),
-    Route("POST", "/providers/test", "providers_test"),
-    Route("POST", "/providers/credentials", "providers_credentials"),
     Route("GET", "/links/{id}", "link_read"),
     Route("PUT", "/links/{id}", "link_write"),
     Route("PUT", "/files/{id}", "link_write"),
@@ -174,8 +174,8 @@ LOCAL_ROUTES = (
     Route("GET", "/batches/{id}", "batches_retrieve"),
     Route("POST", "/batches/{id}/cancel", "batches_cancel"),
 )
-"""Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, credentials are
-in SSM, and no function may read what is kept of prompts and answers."""
+"""Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, and no
+function may read what is kept of prompts and answers."""
 
 BEFORE_DEPLOYMENTS = "/openai/deployments"
 DEPLOYMENTS = BEFORE_DEPLOYMENTS.split("/")[1:]

@@ -4,19 +4,19 @@ GET  /providers                 those that are on, with their calls of the last 
 POST /providers/test            asks one whether it takes its credentials, which costs nothing
 POST /providers/credentials     sets one of the variables that let the gateway in, never an address; its value is shown nowhere
 
-Names of variables are shown, their values and the providers' addresses never are. Of the local gateway only: a stack's credentials
-are in SSM, to which its functions may not write, and its metrics in CloudWatch.
+Names of variables are shown, their values and the providers' addresses never are. A stack's credentials are in SSM, to which this
+may add where the deployer says so; its calls are counted in CloudWatch.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.api import audit
 from haimaker.api.account_admin import to_iso_time, whole_number
-from haimaker.credentials.own_process import ProcessCredentials
+from haimaker.credentials.sources import EditableCredentials, StaticCredentials
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
@@ -70,7 +70,14 @@ def list_providers(gateway: "Services", caller: Account, request: Request) -> JS
     for name in names:
         health = _health(calls.get(name, {}), sorted(each for each in open_circuits if each.partition("/")[0] == name))
         shown.append({"provider": name, "on": name in on or name in offline, **_credential(gateway, name), **health})
-    return {"object": "list", "hours": hours, "takes_credentials": _own(gateway) is not None, "data": shown}
+    own = _own(gateway)
+    return {
+        "object": "list",
+        "hours": hours,
+        "takes_credentials": own is not None and own.takes,
+        "counts_calls": gateway.observer.provider_calls is not None,
+        "data": shown,
+    }
 
 
 def test_provider(gateway: "Services", caller: Account, request: Request) -> JSON:
@@ -83,6 +90,9 @@ def test_provider(gateway: "Services", caller: Account, request: Request) -> JSO
     if access is None:
         raise NotFoundError(f"The provider {name[:100]} is not on.", param="provider", code="provider_off")
     definition = get(name) if name in NAMES else gateway.settings.config.accounts[name].definition
+    if definition.auth.signs_as and access.api_key is None and gateway.settings.providers_parameter:
+        message = f"{name} goes by the roles of the functions that call it, which this one has not: ask it for something."
+        return {"provider": name, "ok": False, "state": "limited", "message": message}
     said = ask_provider(definition, access, clients.http_client)
     return {"provider": name, "ok": said.state == "ok", "state": said.state, "message": f"{name} {said.message}"}
 
@@ -98,8 +108,10 @@ def put_credential(gateway: "Services", caller: Account, request: Request) -> JS
     if not isinstance(value, str) or not value.strip():
         raise missing_parameter("value")
     own = _own(gateway)
-    if own is None:
-        raise BadRequestError("This gateway takes no credentials while it runs.", code="credentials_fixed")
+    if own is None or not own.takes:
+        message = "This gateway takes no credentials while it runs. In a stack TakeCredentials=true lets it."
+        raise BadRequestError(message, code="credentials_fixed")
+    own.current()  # what is set is known once they are read
     was_set = own.source_of(variable) is not None
     try:
         own.put(variable, value.strip())
@@ -131,17 +143,17 @@ def _named(caller: Account, request: Request, field: str) -> str:
     return named
 
 
-def _own(gateway: "Services") -> ProcessCredentials | None:
-    """The gateway's credentials, if they can be added to."""
+def _own(gateway: "Services") -> EditableCredentials | None:
+    """The gateway's credentials, if it is known where they come from."""
     own = gateway.credentials
-    return own if isinstance(own, ProcessCredentials) and own.file else None
+    return None if isinstance(own, StaticCredentials) else cast(EditableCredentials, own)
 
 
 def _credential(gateway: "Services", name: str) -> JSON:
     """The variable that turns a provider on, and where it is set; else those that would, and the one that may be set here."""
     wanted = INDEX[name][1] if name in INDEX else (f"{name.upper()}_API_KEY",)
-    own = gateway.credentials
-    sources = {each: own.source_of(each) for each in wanted} if isinstance(own, ProcessCredentials) else {}
+    own = _own(gateway)
+    sources = {each: own.source_of(each) for each in wanted} if own else {}
     variable = next((each for each in wanted if sources.get(each)), None)
     takes = next((each for each in credential_variables(get(name)) if each in wanted), None) if name in ONLINE else None
     return {"variable": variable, "from": sources.get(variable or ""), "variables": list(wanted), "credential": takes}

@@ -18,8 +18,11 @@ def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Deni
     for reservation in reservations:
         try:
             outcome = _reserve_with_retry(store, reservation)
-        except StoreUnavailable:
-            release(store, [*(admitted.reservation for admitted in granted), reservation])
+        except StoreUnavailable as error:
+            left = [admitted.reservation for admitted in granted]
+            if not (isinstance(error, StoreThrottled) and error.untouched):  # else it would be one more write of what is busy
+                left.append(reservation)
+            release(store, left)
             raise
         if isinstance(outcome, Denied):
             release(store, [admitted.reservation for admitted in granted])

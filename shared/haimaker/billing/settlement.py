@@ -20,7 +20,7 @@ from haimaker.pricing.usage import Usage
 from haimaker.store import BudgetAlert, Granted, Record, Reservation, Store, StoreThrottled, StoreUnavailable
 
 STORE_TRIES = 3
-THROTTLED_TIMEOUT_S = 10.0
+THROTTLED_TIMEOUT_S = 20.0
 """How long settling waits for a store that refuses for load; the client waits meanwhile."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 

@@ -33,6 +33,10 @@ class ProcessCredentials:
     def current(self) -> Mapping[str, ProviderConnection]:
         return self.access
 
+    @property
+    def takes(self) -> bool:
+        return self.file is not None
+
     def source_of(self, variable: str) -> str | None:
         """Where a variable comes from, in a word; None if it is not set."""
         if variable not in self.environment:

@@ -39,6 +39,20 @@ class Credentials(Protocol):
         """The providers that are on, by name; the same object until something changes. Raises ServiceUnavailableError."""
 
 
+class EditableCredentials(Credentials, Protocol):
+    """Credentials of which it is known where they come from, and to which an administrator may be able to add."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether `put` is for administrators here."""
+
+    def source_of(self, variable: str) -> str | None:
+        """Where a variable comes from, in a word; None if it is not set."""
+
+    def put(self, variable: str, value: str) -> None:
+        """Sets a variable. Raises SettingsError."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaticCredentials:
     """Connections that are known from the start and stay the same."""
@@ -60,6 +74,8 @@ class SSMCredentials:
     clock: Callable[[], float] = time.monotonic
     accounts: Mapping[str, ProviderAccount] = field(default_factory=dict)
     """Accounts that the deployer named beside the providers' own."""
+    takes: bool = False
+    """Whether administrators may add to them here, which the template's TakeCredentials lets one function's role do."""
     _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     _access: Mapping[str, ProviderConnection] | None = field(default=None, repr=False)
     _fresh_until_s: float = 0.0
@@ -70,6 +86,39 @@ class SSMCredentials:
             if self._access is None or self.clock() >= self._fresh_until_s:
                 self._access = self._refresh(self._access)
             return self._access
+
+    def source_of(self, variable: str) -> str | None:
+        """Where a variable comes from, in a word; None if it is not set."""
+        if variable in self._secrets:
+            return "SSM"
+        return "environment" if variable in self.environment else None
+
+    def put(self, variable: str, value: str) -> None:
+        """Sets a secret in SSM, and here; other functions read it within minutes. Raises SettingsError."""
+        from haimaker.credentials import provider_secrets  # of no use to those that only read
+
+        names = provider_secrets.parameters(self.parameter)
+        with self._lock:
+            try:
+                found = self._parameters(0)
+                old = [provider_secrets.decode(name, found.get(name, "{}")) for name in names]
+                new = provider_secrets.with_secret(old, variable, provider_secrets.validate_secret(value))
+                connections_from_env({**self.environment, **provider_secrets.merge(new)}, self.accounts)
+                changes = [change for change in zip(names, old, new, strict=True) if change[1] != change[2]]
+                for name, _, document in sorted(changes, key=lambda change: len(change[1]) - len(change[2])):  # those that gain
+                    self._write(name, provider_secrets.encode(document))
+            except provider_secrets.SecretsError as error:
+                raise SettingsError(str(error)) from None
+            except AWSError as error:
+                raise SettingsError(f"SSM did not take it: {error}.") from None
+            self._fresh_until_s = 0.0
+
+    def _write(self, name: str, text: str) -> None:
+        ssm = self._client()
+        try:
+            ssm.call("PutParameter", {"Name": name, "Value": text, "Type": "SecureString", "Tier": "Standard", "Overwrite": True})
+        finally:
+            ssm.close()
 
     def _refresh(self, older: Mapping[str, ProviderConnection] | None) -> Mapping[str, ProviderConnection]:
         try:
@@ -94,10 +143,15 @@ class SSMCredentials:
         return access
 
     def _read(self, throttled_timeout_s: float) -> Mapping[str, str]:
-        """Both parameters in one call; one that does not exist holds nothing. Raises AWSError, SettingsError."""
-        give_up_s = time.monotonic() + throttled_timeout_s
+        """The secrets of both parameters; one that does not exist holds nothing. Raises AWSError, SettingsError."""
+        found = self._parameters(throttled_timeout_s)
         names = [self.parameter, f"{self.parameter}-2"]
-        ssm = AWSClient(
+        return {
+            name: secret for parameter in names for name, secret in _parse_secrets(parameter, found.get(parameter, "{}")).items()
+        }
+
+    def _client(self) -> AWSClient:
+        return AWSClient(
             "ssm",
             self.aws.region,
             self.aws.credentials,
@@ -106,6 +160,12 @@ class SSMCredentials:
             total_timeout_s=READ_TIMEOUT_S,
             on_denied=self.observer.access_denied,
         )
+
+    def _parameters(self, throttled_timeout_s: float) -> Mapping[str, str]:
+        """Both parameters in one call, by their names. Raises AWSError."""
+        give_up_s = time.monotonic() + throttled_timeout_s
+        names = [self.parameter, f"{self.parameter}-2"]
+        ssm = self._client()
         try:
             while True:
                 try:
@@ -116,10 +176,7 @@ class SSMCredentials:
                         raise
         finally:
             ssm.close()
-        found = {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
-        return {
-            name: secret for parameter in names for name, secret in _parse_secrets(parameter, found.get(parameter, "{}")).items()
-        }
+        return {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
 
 
 def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:

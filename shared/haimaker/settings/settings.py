@@ -63,6 +63,8 @@ class Settings:
     """The SSM parameter with the providers' secrets. Where it is named, `access` is empty."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The variables that such secrets are added to, such as base URLs; at a local gateway all of them."""
+    takes_credentials: bool = False
+    """Whether administrators may add providers' credentials to a stack's SSM parameters here."""
     credentials_file: Path | None = None
     """The file `.env` into which a local gateway writes credentials that it is given while it runs; None if it takes none."""
     file_variables: frozenset[str] = frozenset()
@@ -175,6 +177,7 @@ class Settings:
             proxies=_proxies(env),
             access={} if parameter else connections_from_env(env, config.accounts),
             providers_parameter=parameter,
+            takes_credentials=get_bool(env, "HAIMAKER_TAKES_CREDENTIALS"),
             environment=env,
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
             alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",

@@ -85,5 +85,8 @@ class DynamoTable:
             if "ConditionalCheckFailed" in reasons:
                 raise ConditionFailed(error) from None
             is_throttled = error.code in THROTTLED or (error.code == "TransactionCanceledException" and reasons <= CONTENDED)
-            failure = StoreThrottled if is_throttled else StoreUnavailable
-            raise failure(f"DynamoDB {error}") from error
+            if not is_throttled:
+                raise StoreUnavailable(f"DynamoDB {error}") from error
+            throttled = StoreThrottled(f"DynamoDB {error}")
+            throttled.untouched = not error.repeated
+            raise throttled from error

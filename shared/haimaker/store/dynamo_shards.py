@@ -21,6 +21,9 @@ from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.tables import Item
 
 MOST_SHARDS = 64
+MANY_HOLDS = 32
+"""With more requests in flight an item is split before it is throttled: every write costs a unit for each KB of it, and what is in
+flight stays where it is."""
 GROW_EVERY_S = 2
 """Between two times that an account is split: others meet the throttling that led to the first at the same moment."""
 TRIES = 8
@@ -60,13 +63,15 @@ class Shards:
     """Of the accounts that are known to have several."""
     _asked: dict[str, int] = field(default_factory=dict)
     """Where requests were whose answer was lost, by their id: a second try must meet the same shard."""
+    _grown_s: dict[str, float] = field(default_factory=dict)
+    """When this process last split an account because of its size."""
 
     def number(self, account_id: str) -> int:
         """How many an account has, as far as this process knows."""
         return self._numbers.get(account_id, 1)
 
     def learn(self, item: Item) -> None:
-        """Reads the number of shards in an account's own item."""
+        """Reads the number of shards in an account's own item; no other has it, or the account's name."""
         if (number := item.get("shards", 1)) > 1:
             self._numbers[item["pk"]] = number
         else:
@@ -154,8 +159,19 @@ class Shards:
             reason, debtor = owed[0]
             self.even(richest(items, reason, now_s), debtor, now_s, reason)
 
-    def grow(self, account_id: str) -> None:
-        """Gives an account twice as many shards, unless somebody just did. Each new one gets half of what an old one has."""
+    def grow_if_large(self, item: Item) -> None:
+        """Splits an account of which an item, as it was just written, has many reservations."""
+        account_id, now_s = tables.account_and_shard(item)[0], self.clock()
+        if len(item["holds"]) <= MANY_HOLDS or self._grown_s.get(account_id, 0) > now_s - GROW_EVERY_S:
+            return
+        if len(self._grown_s) >= MAX_ASKED:
+            self._grown_s.clear()
+        self._grown_s[account_id] = now_s
+        self.grow(account_id, MANY_HOLDS)
+
+    def grow(self, account_id: str, holds: int = 0) -> None:
+        """Gives an account twice as many shards, unless somebody just did, or they have no more holds than this each, on average.
+        Each new one gets half of what an old one has."""
         main = self.calls.get(self.table, tables.key(account_id))
         if main is None:
             return
@@ -163,7 +179,8 @@ class Shards:
         items = self.with_rest(main)
         number = len(items)
         is_new = main.get("shards", 1) > known or main.get("grown_s", 0) > now_s - GROW_EVERY_S
-        if is_new or 2 * number > MOST_SHARDS or any(item["version"] != main["version"] for item in items):
+        has_few = holds and sum(len(item["holds"]) for item in items) <= holds * number
+        if is_new or has_few or 2 * number > MOST_SHARDS or any(item["version"] != main["version"] for item in items):
             return
         seen = "version = :version AND " + ("shards = :number" if "shards" in main else "attribute_not_exists(shards)")
         values = {":more": 2 * number, ":now": int(now_s), ":version": main["version"]}
@@ -177,10 +194,10 @@ class Shards:
         for old, new in zip(grown[:number], grown[number:], strict=False):
             self.even(old, new, now_s)
 
-    def correct(self, items: Sequence[Item], update: str, difference: int) -> bool:
+    def correct(self, items: Sequence[Item], update: str, changes: Item) -> bool:
         """Changes the account's own item, if no shard's spend is another than was read."""
         spent = "total_spend = :total"
-        values = {":difference": difference, ":total": items[0]["total_spend"]}
+        values = {**changes, ":total": items[0]["total_spend"]}
         checks = [
             {
                 "ConditionCheck": {

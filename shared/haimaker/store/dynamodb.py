@@ -151,10 +151,10 @@ class DynamoStore:
                         self.shards.grow(account_id)
                 raise
             else:
-                if home == 0:
-                    self.shards.learn(item)
+                self.shards.learn(item)
                 with suppress(StoreUnavailable):  # it is granted; the next write meets what is left
                     self._repair(item, reservation.now_s)
+                    self.shards.grow_if_large(item)
                 return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
@@ -187,14 +187,14 @@ class DynamoStore:
     def charge_lost(self, account_id: str, now_s: float) -> int:
         return sum(self._charge(tables.expired_reservations(item, now_s)) for item in self.shards.read_all(account_id))
 
-    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
+        changes = {":difference": difference_nanousd, ":counted": difference_nanousd - earlier_nanousd}
         items = self.shards.read_all(account_id)
         if len(items) > 1:
             is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            return is_seen and self.shards.correct(items, CORRECT, difference_nanousd)
-        values = {":difference": difference_nanousd, ":total": total_nanousd}
+            return is_seen and self.shards.correct(items, CORRECT, changes)
         try:
-            self._update((account_id, 0), CORRECT, "total_spend = :total", values)
+            self._update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
         except ConditionFailed as failed:
             return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
         return True
@@ -273,8 +273,7 @@ class DynamoStore:
         the answer to an earlier try was lost, the reservation is found here."""
         if item is None:
             return None if home and self._has_other_shards(reservation.account_id, home) else Denied("unknown")
-        if home == 0:
-            self.shards.learn(item)
+        self.shards.learn(item)
         if item["holds"].get(reservation.request_id) == ledger.encode_reservation(reservation):
             return tables.grant(item, reservation, self.shards.number(reservation.account_id))
         denied = dynamo_pools.denial(item, reservation)

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from haimaker.billing import admission
 from haimaker.store import Account, Denied, Granted, StoreThrottled, StoreUnavailable, tables
 from haimaker.store.dynamodb import DynamoStore
 from tests.support.bearing import bear
+from tests.support.dynamodb_emulators import failure, scripted
 from tests.unit.store.conftest import TABLES, Clock, Scene, SplitStore, client, record
 from tests.unit.store.test_dynamodb import Losing
 
@@ -199,11 +201,41 @@ def test_a_correction_needs_what_every_shard_had(split, monkeypatch):
     assert split.money(account) == (350, 0, 350)
     assert split.store.correct(account.id, 350, -100)
     assert split.money(account) == (250, 0, 250)
+    assert split.store.correct(account.id, 250, -100, -60)
+    assert split.money(account) == (210, 0, 150)
 
 
-def test_an_account_that_is_asked_for_more_than_one_item_bears_grows_by_itself():
-    """A fiftieth of DynamoDB's throughput, at which one item bears 5 requests a second of half a second."""
-    borne = bear(16, 0.5, 3, 0.02, before_s=5)
-    assert borne.counts["lost"] == 0
-    assert borne.held_nanousd == 0
-    assert borne.admitted_a_second > 12
+@pytest.mark.parametrize(
+    ("requests_a_second", "answer_s", "fills_s"),
+    [pytest.param(12, 0.5, 8, id="writes"), pytest.param(3, 20, 18, id="size")],
+)
+def test_an_account_that_is_asked_for_more_than_one_item_bears_grows_by_itself(requests_a_second, answer_s, fills_s):
+    """A fiftieth of DynamoDB's throughput, at which one item bears 5 requests a second of half a second. Time is virtual."""
+    borne = bear(requests_a_second, answer_s, 2, 0.02, before_s=fills_s)
+    assert borne.counts["admitted"] == borne.counts["settled"] == borne.counts["asked"] == requests_a_second * 2
+    assert (borne.counts["lost"], borne.counts["broken"], borne.held_nanousd) == (0, 0, 0)
+    assert borne.shards > 1
+
+
+def test_an_account_with_much_in_flight_is_split_before_it_is_throttled(split, monkeypatch):
+    """And no further than that: what was in flight before stays where it is."""
+    monkeypatch.setattr("haimaker.store.dynamo_shards.MANY_HOLDS", 3)
+    plain = Scene(another(split), split.clock, "moto")
+    account = plain.account()
+    numbers = []
+    for _ in range(6):
+        plain.admitted(account)
+        split.clock.now_s += 3
+        numbers.append(len(items(split, account)))
+    assert numbers == [1, 1, 1, 2, 2, 2]
+
+
+def test_what_was_refused_for_load_is_not_written_again_to_be_given_back(split):
+    account = split.account(budget_nanousd=4_000)
+    with scripted(failure("ProvisionedThroughputExceededException")) as url:
+        throttled = DynamoStore(TABLES["accounts"], TABLES["records"], client(url, total_timeout_s=0))
+        asked = []
+        throttled.release = asked.append  # type: ignore[method-assign]
+        with pytest.raises(StoreThrottled):
+            admission.reserve(throttled, [split.reservation(account)])
+    assert asked == []

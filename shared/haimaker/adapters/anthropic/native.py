@@ -12,6 +12,7 @@ from haimaker.adapters.anthropic.answer import Answer
 from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
 from haimaker.adapters.anthropic.settings import lost_thinking
+from haimaker.adapters.anthropic.tools import limit_uses
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.repairs import plain_id
 from haimaker.http import errors
@@ -32,6 +33,8 @@ COUNTED = (
     *("mcp_servers", "context_management", "cache_control"),
 )
 """What it takes for a count, besides the model: https://platform.claude.com/docs/en/api/messages-count-tokens"""
+THINKING: dict[Any, str] = {"thinking": "signature", "redacted_thinking": "data"}
+"""By kind of block, the field that only its vendor can read."""
 NAMED = {"tool_use": "id", "tool_result": "tool_use_id"}
 """By a block's type, the field with the id of a call."""
 
@@ -57,6 +60,8 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     most = attempt.model_info.max_output_tokens
     wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
     body = {**dialect.add, **body, "model": attempt.model, "max_tokens": min(wanted, most) if most else wanted}
+    if isinstance(sent.get("tools"), list):
+        body["tools"] = limit_uses(sent["tools"], attempt)
     if isinstance(sent.get("messages"), list):
         body["messages"] = [_clean_turn(turn, _mark(attempt)) for turn in sent["messages"]]
         if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
@@ -149,10 +154,10 @@ def _clean_turn(turn: Any, mark: str) -> Any:
 
 def _clean_block(block: Any, mark: str) -> Sequence[Any]:
     kind = block.get("type") if isinstance(block, dict) else None
-    signature = str(block.get("signature")) if kind == "thinking" else ""
+    signature = str(block.get(THINKING[kind])) if kind in THINKING else ""
     if mark and signature.startswith(mark):
         return ({**block, "signature": signature.rpartition(mark)[2]},)
-    if signature.startswith(OUR_SIGNATURE) or (mark and kind in ("thinking", "redacted_thinking")):
+    if signature.startswith(OUR_SIGNATURE) or (mark and kind in THINKING):
         return ()
     field = NAMED.get(str(kind))
     identifier = block.get(field) if field else None

@@ -1,7 +1,8 @@
 """A request in Anthropic's Messages format as a chat. Pure.
 
 https://platform.claude.com/docs/en/api/messages. Thinking that the gateway showed earlier comes back marked as ours and goes on as
-`reasoning_content`; what a vendor signed travels in the ids of tool calls, which pass unchanged. What only Anthropic has is left
+`reasoning_content`, with the details that the mark carries; what a vendor signed travels in the ids of tool calls, which pass
+unchanged. What only Anthropic has is left
 out and named where an answer means the same without it, and refused where it does not.
 """
 
@@ -9,12 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from haimaker.api.formats import reasoning_details
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
-from haimaker.operations.operation import OUR_SIGNATURE
 
-SIGNATURE = OUR_SIGNATURE
-"""Of thinking that the gateway shows: its vendor's own signature is in the id of the call that follows it."""
 SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
 LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
@@ -117,10 +116,14 @@ def _result(block: JSON, param: str) -> JSON:
 def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
     message: JSON = {"role": "assistant", "content": None}
     texts: list[JSON] = []
+    details: list[JSON] = []
     for index, block in enumerate(blocks):
         kind = block.get("type")
-        if kind == "thinking" and str(block.get("signature")).startswith(SIGNATURE):
-            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
+        signature = block.get("signature") if kind == "thinking" else block.get("data") if kind == "redacted_thinking" else None
+        if reasoning_details.is_ours(signature):
+            details += reasoning_details.unsign(signature)
+            if kind == "thinking":
+                message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
         elif kind in ("thinking", "redacted_thinking"):
             message.setdefault("thinking_blocks", []).append(block)
         elif kind == "tool_use":
@@ -129,6 +132,8 @@ def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
             texts.append(_part(block, f"{param}[{index}]"))
     if texts:
         message["content"] = texts
+    if details:
+        message[reasoning_details.FIELD] = reasoning_details.merge(details)
     return message
 
 

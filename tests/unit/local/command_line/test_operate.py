@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from haimaker.accounts import keys as auth
+from haimaker.credentials import provider_secrets
+from haimaker.credentials.provider_secrets import PARAMETER_BYTES, SecretsError
 from haimaker.providers.registry import all_providers
 from haimaker.store import Account, ledger, tables
 from haimaker.store.sqlite import SQLiteStore
-from local.command_line import provider_secrets, template_settings
+from local.command_line import template_settings
 from local.command_line.__main__ import carry_out, read
 from local.command_line.context import Context
 from local.command_line.operate import HEALTH, Operator
-from local.command_line.provider_secrets import PARAMETER_BYTES, SecretsError
 from local.command_line.stack import OperatorError, Stack
 from local.command_line.terminal import ROOT, Terminal
 from tests.support.account import PARAMETER, SECRET, STACK

@@ -40,7 +40,7 @@ export function providers(app) {
     form(app, {
       title: "Add a provider's key",
       verb: "Save",
-      content: html`<p>It is used at once, kept in the file of variables that this gateway starts with, and shown nowhere again.</p>
+      content: html`<p>${list.data.counts_calls ? "It is used at once, kept in the file of variables that this gateway starts with, and shown nowhere again." : "It is kept in SSM, used by all functions within five minutes, and shown nowhere again."}</p>
         ${field("Variable", html`<input name="variable" list="credentials" required autocomplete="off" spellcheck="false" placeholder="OPENAI_API_KEY" .value=${variable}>`)}
         <datalist id="credentials">${known.map((name) => html`<option value=${name}></option>`)}</datalist>
         ${field("Key", html`<input name="value" type="password" required autocomplete="off">`)}`,
@@ -62,7 +62,7 @@ export function providers(app) {
   function table({ data, hours }) {
     const found = data.filter((row) => row.provider.includes(text));
     if (!found.length) return html`${filters()}${empty("No provider fits.", "Those that are off are shown where you ask for them.")}`;
-    return html`${filters()}<table class="cards">
+    return html`${filters()}${list.data.counts_calls ? nothing : html`<p class="count">Calls, failures and durations of a deployed stack are in CloudWatch: docs/deploy.md.</p>`}<table class="cards">
       <thead><tr><th>Provider</th><th>State</th><th class="number">Calls</th><th class="number">Failed</th><th class="number">Duration</th>
         <th class="number">First byte</th><th>Over time</th><th><span class="sr">Actions</span></th></tr></thead>
       <tbody>${found.map((row) => line(row, hours))}</tbody>
@@ -97,8 +97,7 @@ export function providers(app) {
 
   const show = () => html`
     ${heading("Providers", "Which are on, and how their calls went; also those that a fallback made good.", actions())}
-    ${list.error?.status === 404 ? empty("A deployed stack shows its providers elsewhere.", "Credentials are in SSM, calls and failures in CloudWatch: docs/deploy.md.")
-      : list.error ? failure(list.error, () => list.load()) : list.show(table)}`;
+    ${list.error ? failure(list.error, () => list.load()) : list.show(table)}`;
 
   function open(params) {
     wanted = { hours: "24", ...Object.fromEntries(params) };

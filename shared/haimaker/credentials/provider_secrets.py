@@ -1,8 +1,8 @@
 """How the providers' keys are laid out in a deployed stack: two SSM parameters at most, each a JSON object of names and secrets.
 
 One parameter of the tier that costs nothing holds 4 KB
-(https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). Pure; `operate.py`
-writes them, `haimaker/credentials/sources.py` reads them, and where both have a name the second counts.
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). The command
+line writes them, and `sources.py` where administrators may; it reads them, and where both have a name the second counts.
 """
 
 import json
