@@ -20,6 +20,7 @@ BODY_LIMIT = 6 * 1024 * 1024
 UPLOAD_LIMIT = 100_000_000
 """Of a file that is put into its place, which in the deployed stack goes to S3 and not to a function."""
 SMALL_BODY = 64 * 1024
+ENCODING = "content-encoding"
 HUGE_BODY = 1024 * 1024
 DISCARD_LIMIT = 64 * 1024 * 1024
 """How much of a body that is too large is read and thrown away, so that a client which sends first can read the answer."""
@@ -243,8 +244,10 @@ def _chunk_size(line: bytes) -> int:
 
 
 def is_large(head: Head) -> bool:
-    """Whether a body is, or may be, so large that it is read only of who may send one."""
-    return "transfer-encoding" in head.headers or int(_digits(head.headers.get("content-length", "0"))) > SMALL_BODY
+    """Whether a body is, or may be, so large that it is read only of who may send one; a compressed one may be a thousand times its
+    length."""
+    has_no_length = "transfer-encoding" in head.headers or ENCODING in head.headers
+    return has_no_length or int(_digits(head.headers.get("content-length", "0"))) > SMALL_BODY
 
 
 def _digits(length: str) -> str:
