@@ -132,6 +132,17 @@ def test_a_file_over_the_most_is_refused_and_leaves_nothing(
     assert post(desk, key, files=[("purpose", (None, purpose)), ("file", ("a", bytes(1_000)))]).status_code == 200
 
 
+@pytest.mark.parametrize("limit", ["MAX_OWNED", "MAX_OWNED_BYTES"])
+def test_who_has_as_much_as_it_may_sends_no_more(client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(f"haimaker.stored_files.{limit}", 2 if limit == "MAX_OWNED" else 6)
+    first, _ = put(client), put(client)
+    with pytest.raises(openai.BadRequestError) as raised:
+        put(client)
+    assert raised.value.code == "storage_limit_exceeded"
+    client.files.delete(first.id)
+    put(client)
+
+
 def post(desk: Desk, key: str = "none", **content: Any) -> httpx.Response:
     return desk.http.post("/files", headers={"authorization": f"Bearer {key}"}, **content)
 

@@ -63,6 +63,7 @@ def stored_files(settings: Settings, store: Store) -> StoredFiles:
 def create(gateway: "Services", request: Request) -> Response:
     """POST /v1/files. Raises APIError."""
     account, files, now_s = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store), time.time()
+    require_room(files, owner_of(account))
     form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
     with place_failures():
         form.open("file")
@@ -114,6 +115,13 @@ def delete(gateway: "Services", request: Request) -> Response:
     with place_failures():
         files.delete(file)
     return json_response({"id": file.id, "object": "file", "deleted": True})
+
+
+def require_room(files: StoredFiles, owner: str) -> None:
+    """Raises BadRequestError where an owner has as much as it may."""
+    if files.is_full(owner):
+        message = "There is no room for another file: delete some, or wait until they end."
+        raise BadRequestError(message, code="storage_limit_exceeded", param="file")
 
 
 def find(files: StoredFiles, account: Account, file_id: str, param: str = "id") -> StoredFile:

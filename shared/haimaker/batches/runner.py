@@ -58,6 +58,11 @@ class BatchRunner:
             )
         return self._found_place
 
+    def resume(self) -> None:
+        """Goes on with what an earlier process left, if there was ever a batch."""
+        if self._folder.exists():
+            self.start()
+
     def start(self) -> None:
         """Works on what there is, and on what comes, in threads of its own. May be repeated, to look at once."""
         with self._lock:

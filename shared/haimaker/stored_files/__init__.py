@@ -34,6 +34,8 @@ DEFAULT_LASTS_S = MAX_LASTS_S
 """Of a file whose client says nothing of it: 30 days, as OpenAI keeps batches' files."""
 UPLOAD_PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 BATCH_OUTPUT = "batch_output"
+MAX_OWNED, MAX_OWNED_BYTES = 2_000, 20 * 1024**3
+"""What one owner may have together before it can't send another one."""
 SWEPT = 100
 """Ended files that are deleted when another one comes."""
 
@@ -110,6 +112,11 @@ class StoredFiles:
             found += [file for file in files if file.expires_s > now_s and purpose in (None, file.purpose)]
             after = read[-1].name if read else after
         return found[:limit], len(found) > limit
+
+    def is_full(self, owner: str) -> bool:
+        """Whether an owner has as many files, or as many bytes, as it may."""
+        found, more = self.page(owner, None, MAX_OWNED)
+        return more or len(found) == MAX_OWNED or sum(file.size for file in found) >= MAX_OWNED_BYTES
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
         """Raises BlobNotFound."""
