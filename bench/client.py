@@ -23,6 +23,8 @@ class Target:
     name: str
     url: str
     key: str = "sk-none"
+    headers: str = ""
+    """More headers of each request, with the lines' ends."""
 
 
 class Answer(NamedTuple):
@@ -40,7 +42,9 @@ class Connection:
         parts = urlsplit(target.url)
         self._socket = socket.create_connection((parts.hostname, parts.port), TIMEOUT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._headers = f"host: {parts.netloc}\r\nauthorization: Bearer {target.key}\r\ncontent-type: application/json"
+        self._headers = (
+            f"host: {parts.netloc}\r\nauthorization: Bearer {target.key}\r\n{target.headers}content-type: application/json"
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.client import MODEL, Connection, Target
 from bench.load import WARM_UP
+from bench.peers import PEERS
 from bench.report import Figure
 from bench.servers import ROOT, Server, clean_environment
 
@@ -38,6 +39,7 @@ PYTHON313 = ROOT / ".venv-bench" / "bin" / "python"
 TIMED = "import time\nstart = time.perf_counter()\n{}\nprint(time.perf_counter() - start)"
 COLD_STARTS = 11
 LATENCY_ROUNDS = 1500
+PEER_ROUNDS = 500
 AT_ONCE = 16
 THROUGHPUT_S = 4.0
 STREAM_ROUNDS = 3
@@ -209,6 +211,41 @@ def throughput(bench: Bench) -> Iterator[Figure]:
     )
 
 
+def peers(bench: Bench) -> Iterator[Figure]:
+    """Other gateways that are installed here, each in turn with ours; of one that does not start, its last words."""
+    for peer in PEERS:
+        try:
+            with peer(bench.upstream) as target:
+                if target:
+                    yield from _beside_peer(bench, target)
+        except RuntimeError as error:
+            print(f" {error};", end="", file=sys.stderr)
+
+
+def _beside_peer(bench: Bench, peer: Target) -> Iterator[Figure]:
+    ours = bench.gateway.target("gateway", bench.key)
+    seconds = load("latency", targets=[bench.upstream.target("direct"), ours, peer], rounds=PEER_ROUNDS)
+    at = {name: [quantiles(times, n=100)[percent - 1] * 1e3 for percent in (50, 95, 99)] for name, times in seconds.items()}
+    added = {name: [all_ms - direct_ms for all_ms, direct_ms in zip(at[name], at["direct"], strict=True)] for name in at}
+    rates = {each.name: load("throughput", target=each, at_once=AT_ONCE, duration_s=THROUGHPUT_S) for each in (ours, peer)}
+    yield Figure(
+        f"{peer.name}: added latency of a whole answer, p50 / p95 / p99",
+        " / ".join(f"{added_ms:.2f}" for added_ms in added[peer.name]) + " ms",
+        "",
+        None,
+        "ours " + " / ".join(f"{added_ms:.2f}" for added_ms in added["gateway"]) + " ms",
+        {f"{name}_p{percent}_ms": at[name][place] for name in at for place, percent in enumerate((50, 95, 99))},
+    )
+    yield Figure(
+        f"{peer.name}: requests per second, {AT_ONCE} at once",
+        f"{rates[peer.name]:,.0f}",
+        "below ours",
+        rates[peer.name] <= rates["gateway"],
+        f"ours {rates['gateway']:,.0f}, one process",
+        {f"{name}_per_s": rate for name, rate in rates.items()},
+    )
+
+
 def slow_streams(bench: Bench) -> Iterator[Figure]:
     """Of a gateway of its own, whose memory is only theirs."""
     with TemporaryDirectory(prefix="haimaker-bench-") as home:
@@ -285,6 +322,7 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "stream": stream_cpu,
     "formats": formats,
     "throughput": throughput,
+    "peers": peers,
     "slow": slow_streams,
     "race": overspending,
     "memory": memory,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -23,19 +23,27 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 
 class Server:
-    """`python -m <module>` between `with` and its end."""
+    """`python -m <module>`, or another command with `{port}` in it, between `with` and its end."""
 
-    def __init__(self, module: str, environment: Mapping[str, str], ready_path: str = "/health") -> None:
+    def __init__(
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        ready_path: str = "/health",
+        command: Sequence[str] = (),
+        ready_timeout_s: float = READY_TIMEOUT_S,
+    ) -> None:
         self._module = module
         self._port = _free_port()
         self._ready_path = ready_path
-        self._environment = clean_environment(PORT=str(self._port), **environment)
+        self._ready_timeout_s = ready_timeout_s
+        self._command = [part.format(port=self._port) for part in command or (sys.executable, "-m", module)]
+        self._environment = clean_environment(**{"PORT": str(self._port), **environment})
         self.url = f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Self:
         self._log = TemporaryFile()
-        command = [sys.executable, "-m", self._module]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT)
         try:
             self._wait_until_ready()
         except BaseException as error:
@@ -75,10 +83,10 @@ class Server:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = time.monotonic() + self._ready_timeout_s
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"python -m {self._module} did not get ready (exit status {self._process.poll()})")
+                raise RuntimeError(f"{self._module} did not get ready (exit status {self._process.poll()})")
             time.sleep(0.02)
 
     def _is_ready(self) -> bool:
@@ -110,7 +118,7 @@ class Server:
 def clean_environment(**settings: str) -> dict[str, str]:
     """An environment with these settings, in which the project's packages are found and nothing else is set."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {**passed_on, "PYTHONPATH": os.pathsep.join([str(ROOT / "shared"), str(ROOT)]), **settings}
+    return {**passed_on, "PYTHONPATH": os.pathsep.join([str(ROOT / "shared"), str(ROOT)])} | settings
 
 
 def _free_port() -> int:

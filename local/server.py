@@ -18,6 +18,8 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from haimaker.api import formats, paths
+from haimaker.api.dispatch import KEYLESS
+from haimaker.http.content_encoding import decode_body
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, GatewayBusyError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
 from haimaker.http.request_ids import new_request_id
@@ -27,7 +29,7 @@ from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
-from .request_reader import UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
+from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import EarlyHead, send_piece, takes_chunks, write
 
 BACKLOG = 512
@@ -223,8 +225,11 @@ class Server:
         if refused is None and arrival.operation in TAKES_PIECES:
             request = replace(request, pieces=reader.read_pieces(head, TAKES_PIECES[arrival.operation]))
         elif not isinstance(refused, APIError):
-            place = self._huge.reservation(sender_of(request.headers))
-            request = replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
+            request = self._read_whole(request, head, reader, held)
+            try:
+                request = request if arrival.operation in KEYLESS else decode_body(request)
+            except APIError as error:
+                refused = error
         elif is_large(head):
             raise refused
         else:
@@ -233,6 +238,14 @@ class Server:
         response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response, b"" if refused else request.body)
         return response
+
+    def _read_whole(self, request: Request, head: Head, reader: RequestReader, held: ExitStack) -> Request:
+        """With its body. One that is large, or may be without its compression, is one of few at once. Raises APIError."""
+        place = self._huge.reservation(sender_of(request.headers))
+        if ENCODING in head.headers:
+            held.enter_context(place)
+            return replace(request, body=reader.read_body(head))
+        return replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
 
     def _refuse_unread(self, arrival: Arrival, head: Head, gateway: Gateway) -> APIError | None:
         """Why a request is not to be read: it leads nowhere, its key is none of ours, or too many of its kind were mistakes."""

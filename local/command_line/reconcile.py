@@ -15,6 +15,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store import Balance, Record, Store, ledger
 from haimaker.store.tables import RETENTION_S
 from haimaker.store.totals import each_item
+from haimaker.store.windows import window_start
 
 KINDS = ("key", "team", "user")
 LOOKS = 5
@@ -33,6 +34,8 @@ class Reconciliation:
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
     found: Counter[str] = field(default_factory=Counter)
+    refunds: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    """What each account was charged too much for lost requests that have an outcome by now, and when they were due."""
     since_s: float = 0.0
     """No account is older."""
 
@@ -57,6 +60,9 @@ class Reconciliation:
             outcome = ledger.outcome_of_lost(lost)
             if outcome and (self.check or self.store.amend(outcome)):
                 self.found["refunds"] += 1
+                refund = lost.cost_nanousd - outcome.cost_nanousd
+                for account_id in _charged_accounts(lost):
+                    self.refunds.setdefault(account_id, []).append((lost.detail["deadline_s"], refund))
                 self.say(f"{lost.request_id}: lost, charged {_usd(lost.cost_nanousd)}; it cost {_usd(outcome.cost_nanousd)}.")
 
     def _prove(self, balance: Balance, sums: Counter[str]) -> None:
@@ -105,8 +111,17 @@ class Reconciliation:
         self.found["wrong"] += 1
         self.say(f"{_name(balance)}: the total is {_usd(total)}, its records say {_usd(total + difference)}.")
         if not self.check:
-            done = self.store.correct(balance.account.id, total, difference)
+            done = self.store.correct(balance.account.id, total, difference, self._earlier(balance.account.id))
             self.found["repaired" if done else "unproven"] += 1
+
+    def _earlier(self, account_id: str) -> int:
+        """The part of a difference that windows were charged which are over. A lost request is charged at its deadline or later, so
+        what was due before this window began may have been of an earlier one, and is not given back to this one."""
+        balance = self.store.get(account_id)
+        if balance is None:
+            return 0
+        began_s = window_start(balance.account.budget_window, balance.window_end_s)
+        return -sum(refund for deadline_s, refund in self.refunds.get(account_id, ()) if deadline_s < began_s)
 
     def _sums(self) -> Counter[str]:
         sums: Counter[str] = Counter()

@@ -18,7 +18,7 @@ import pytest
 from haimaker.accounts.keys import account_id_of
 from haimaker.store.sqlite import SQLiteStore
 from tests.contract.money_support import ADMIN, AWS, MODEL, chat_body, environment, error_of, exact_json, nanousd, store_of
-from tests.support.fake_upstream import FakeUpstream, Reply
+from tests.support.fake_upstream import Call, FakeUpstream, Reply
 from tests.support.openai_wire import chunks, completion, plays_openai, usage
 from tests.support.reply import JSON
 
@@ -87,32 +87,75 @@ def upstream():
         yield upstream
 
 
+GPT, HI = "openai/gpt-5.4", [{"role": "user", "content": "Hi"}]
+OF_GOOGLE: JSON = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 64}}
+FORMATS: tuple[tuple[str, JSON], ...] = (
+    ("/chat/completions", chat_body(max_tokens=64)),
+    ("/chat/completions", {**chat_body(max_tokens=64), **SEARCHES}),
+    ("/messages", {"model": MODEL, "messages": HI, "max_tokens": 64}),
+    ("/responses", {"model": SEARCHES["model"], "input": "Hi", "max_output_tokens": 64}),
+    ("/responses", {"model": GPT, "input": "Hi", "max_output_tokens": 64}),
+    (f"/models/{MODEL}:generateContent", OF_GOOGLE),
+)
+"""In every format, as it is and translated; a search among them."""
+QUEUED: JSON = {"id": "resp_9", "object": "response", "status": "queued", "output": [], "usage": None}
+USED: JSON = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+
+
+def in_a_stream(path: str, body: JSON) -> tuple[str, JSON]:
+    if "contents" in body:
+        return path.replace("generateContent", "streamGenerateContent?alt=sse"), body
+    return path, {**body, **(STREAM if "messages" in body and path != "/messages" else {"stream": True})}
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_what_a_killed_gateway_held_is_lost_and_nothing_stays_held(tmp_path, upstream, stream):
-    never, options = upstream.gate(), STREAM if stream else {}
-    with ThreadPoolExecutor(2) as pool, running(tmp_path, upstream) as gateway:
-        key = gateway.admin("/key/generate", max_budget=1, max_parallel_requests=3, model_max_budget={MODEL: 1})["key"]
+    """In all formats. What it made in the background has failed; what its provider makes goes on, and costs what it does."""
+    never = upstream.gate()
+
+    def begins(call: Call) -> Reply:
+        if call.json.get("background"):
+            return Reply.json(200, QUEUED)
+        streams = call.json.get("stream") and call.path.endswith("/chat/completions")
+        return Reply.sse([*chunks()[:2], never]) if streams else Reply.json(200, completion()).after(never)
+
+    with ThreadPoolExecutor(8) as pool, running(tmp_path, upstream, HAIMAKER_LOG_CONTENT="true") as gateway:
+        limits = {"max_parallel_requests": 9, "model_max_budget": {MODEL: 1}}
+        key = gateway.admin("/key/generate", max_budget=1, **limits)["key"]
         assert gateway.chat(key).status_code == 200
-        upstream.answers(Reply.json(200, completion()).after(never), Reply.sse([*chunks()[:2], never]))
-        asked = [pool.submit(gateway.chat, key, **options, **more) for more in ({}, SEARCHES)]
-        upstream.wait_for_calls(3)
+        upstream.answers(begins)
+        queued = [
+            gateway.http.post("/responses", json=body | {"background": True}, headers=bearer(key)).json()
+            for path, body in FORMATS[3:5]
+        ]
+        assert [each.get("status") for each in queued] == ["queued"] * 2, queued
+        ways = [in_a_stream(*way) if stream else way for way in FORMATS]
+        asked = [pool.submit(gateway.http.post, path, json=body, headers=bearer(key)) for path, body in ways]
+        upstream.wait_for_calls(3 + len(asked))
         held = nanousd(gateway.info(key)["reserved"])
         gateway.kill()
         assert all(isinstance(future.exception(), httpx.HTTPError) for future in asked)
-    assert held > 2 * 64 * 600 + SEARCH
+    assert held > 8 * 64 * 600 + SEARCH
     upstream.answers(plays_openai())
     for spent in (COST + held, 2 * COST + held):
-        with running(tmp_path, upstream) as gateway:
+        with running(tmp_path, upstream, HAIMAKER_LOG_CONTENT="true") as gateway:
             info = gateway.info(key)
             assert (nanousd(info["spend"]), info["reserved"], info["parallel_requests"]) == (spent, 0, 0)
             of_model = nanousd(info["model_spend"][MODEL])
             assert 64 * 600 < of_model < spent - SEARCH
             assert gateway.chat(key).status_code == 200
+            if spent == COST + held:
+                continue
+            upstream.answers(Reply.json(200, QUEUED | {"status": "completed", "usage": USED}))
+            told = [gateway.http.get(f"/responses/{each['id']}", headers=bearer(key)).json() for each in queued]
+            assert [each["status"] for each in told] == ["failed", "completed"]
     found = records(tmp_path, key)
-    assert [status for status, _, _ in found] == ["ok", "lost", "lost", "ok", "ok"]
+    assert Counter(status for status, _, _ in found) == {"ok": 4, "lost": len(FORMATS) + 1}
+    made_there = nanousd(told[1]["usage"]["cost"])
     lost = sorted(cost for status, cost, _ in found if status == "lost")
-    assert (sum(lost), lost[0] + 2 * COST) == (held, of_model)
-    assert {cost for status, cost, _ in found if status == "ok"} == {COST}
+    assert sorted(cost for status, cost, _ in found if status == "ok") == sorted([COST, COST, COST, made_there])
+    assert lost_of_model(tmp_path, key) + 2 * COST == of_model
+    assert money(tmp_path, key) == (sum(lost) + made_there + 3 * COST, 0, sum(lost) + made_there + 3 * COST)
 
 
 def test_a_second_gateway_on_the_same_home_takes_no_hold_of_the_first(tmp_path, upstream):
@@ -193,6 +236,15 @@ def records(home: Path, key: str) -> list[tuple[str, int, bool | None]]:
     found, _ = store.records(account_id_of(key))
     store.close()
     return [(record.status, record.cost_nanousd, record.detail.get("cost_estimated")) for record in found]
+
+
+def lost_of_model(home: Path, key: str) -> int:
+    """What the requests for MODEL among those that were lost are charged of its limit."""
+    store = SQLiteStore(home / "haimaker.sqlite")
+    found, _ = store.records(account_id_of(key))
+    store.close()
+    holds = [record.detail.get("model_holds", {}) for record in found if record.status == "lost"]
+    return sum(held[MODEL] for each in holds for held in each.values())
 
 
 def money(home: Path, key: str) -> tuple[int, int, int]:

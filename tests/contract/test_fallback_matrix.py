@@ -40,9 +40,12 @@ ONLY_OPENAIS = {"role", "content", "tool_calls"}
 
 def vendor_of(call: Call) -> str:
     """By the path, or by the model where several share one."""
-    for part, vendor in {"/messages": "anthropic", "/converse": "bedrock", "enerateContent": "gemini"}.items():
+    places = {"/messages": "anthropic", "/converse": "bedrock", "enerateContent": "gemini", "/responses": "responses"}
+    for part, vendor in places.items():
         if part in call.path:
             return vendor
+    if "/" in call.json["model"]:
+        return "openrouter"
     return next(name for name, model in MODELS.items() if model.partition("/")[2] == call.json["model"])
 
 

@@ -353,3 +353,30 @@ def test_anthropic_counts_for_itself(claude: anthropic.Anthropic, upstream: Fake
 def test_tokens_are_counted(claude: anthropic.Anthropic) -> None:
     counted = claude.messages.count_tokens(model=MODEL, messages=[{"role": "user", "content": "word " * 100}])
     assert 50 < counted.input_tokens < 400
+
+
+SEARCHES: JSON = {"type": "web_search_20250305", "name": "web_search"}
+SEARCHING: list[tuple[str, JSON]] = [
+    ("/messages", {"tools": [SEARCHES]}),
+    ("/messages", {"tools": [{"type": "bash_20250124", "name": "bash"}, {**SEARCHES, "max_uses": 20}]}),
+    ("/chat/completions", {"web_search_options": {"search_context_size": "high"}}),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), SEARCHING)
+def test_a_budget_limits_how_often_anthropic_searches(desk: Desk, upstream: FakeUpstream, path: str, fields: JSON) -> None:
+    """As often as it affords, since each search is another pass over the prompt."""
+    upstream.answers(Reply.json(200, WHOLE))
+    body = {"model": CLAUDE, "messages": HELLO, "max_tokens": 100, **fields}
+    assert desk.ask("POST", path, body, key=desk.key(max_budget=0.01)).status_code == 402
+    told = []
+    for budget in (10, 100):
+        bounded = desk.ask("POST", path, body, key=desk.key(max_budget=budget))
+        assert bounded.status_code == 200, bounded.text
+        sent = upstream.calls[-1].json["tools"][-1]["max_uses"]
+        assert bounded.headers["x-haimaker-max-tool-calls"] == str(sent)
+        told.append(sent)
+    assert 1 <= told[0] < told[1] == 10
+    assert desk.ask("POST", path, body).status_code == 200
+    unlimited = fields["tools"][-1].get("max_uses") if "tools" in fields else 10
+    assert upstream.calls[-1].json["tools"][-1].get("max_uses") == unlimited

@@ -156,9 +156,9 @@ def _mistral(said: Said, stream: bool) -> Reply:
     return _in_openais(said, stream, {"content": whole}, pieces, "{}")
 
 
-def _openai(said: Said, stream: bool, *, reasoning: str = "", form: str = "call_{}") -> Reply:
+def _openai(said: Said, stream: bool, *, reasoning: str = "", form: str = "call_{}", **own: Any) -> Reply:
     """With what it thought in a field, at those who show it."""
-    thought = {reasoning: said.thought} if reasoning and said.thought else {}
+    thought = {reasoning: said.thought, **own} if reasoning and said.thought else {}
     pieces = [{name: value} for name, value in thought.items()] + [{"content": piece} for piece in _halves(said.text)]
     return _in_openais(said, stream, {"content": said.text or None, **thought}, pieces, form)
 
@@ -237,6 +237,18 @@ VENDORS: Mapping[str, Callable[[Said, bool], Reply]] = {
     "mistral": _mistral,
     "openai": _openai,
     "responses": _responses,
-    "openrouter": partial(_openai, reasoning="reasoning"),
+    "openrouter": partial(
+        _openai,
+        reasoning="reasoning",
+        reasoning_details=[
+            {
+                "type": "reasoning.text",
+                "text": "",
+                "signature": SIGNATURES["openrouter"],
+                "format": "anthropic-claude-v1",
+                "index": 0,
+            }
+        ],
+    ),
 }
 """By how a vendor writes."""

@@ -7,6 +7,7 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass
 from haimaker.models.traits import Traits
 from haimaker.operations.fields import OURS
+from haimaker.operations.image_forms import DRAWN, Files
 
 EMPTY: tuple[object, ...] = (None, [], {}, "")
 
@@ -147,6 +148,13 @@ def unforceable_tools_error() -> BadRequestError:
     """The error for a call that a model can't be made to make."""
     message = "The model can't be made to call a tool. Use tool_choice 'auto', or send \"drop_params\": true."
     return BadRequestError(message, param="tool_choice", code="unsupported_parameter")
+
+
+def refuse_drawn(files: Files) -> None:
+    """Raises BadRequestError for a mask, or anything else that is laid over an image, where a model takes images alone."""
+    for name, _ in files:
+        if name in DRAWN:
+            raise refused_error(name)
 
 
 def refused_error(param: str, instead: str = "") -> BadRequestError:

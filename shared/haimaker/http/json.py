@@ -79,6 +79,8 @@ def loads(text: str) -> Any:
 def read_or_none(raw: str | bytes | bytearray) -> Any:
     """The value of a text that is JSON; None for any other, and for one that is nested too deep to be read."""
     try:
+        if isinstance(raw, bytes) and raw[:1] == b"{" and raw[1:2] != b"\0":  # UTF-8, which takes a while to find out else
+            return _ANY.decode(raw.decode("utf-8", "surrogatepass"))
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
@@ -123,6 +125,7 @@ def _finite(text: str) -> float:
     return value
 
 
+_ANY = json.JSONDecoder()
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 

@@ -192,7 +192,7 @@ GEMINI = (
     Family(
         "gemini",
         r"gemini-|nano-banana",
-        refuses=PENALTIES,
+        drops=PENALTIES,
         thinks=ALWAYS,
         efforts=UP_TO_HIGH,
         signs_calls=True,
@@ -205,7 +205,7 @@ GEMINI = (
     Family(
         "gemini-2",
         r"gemini-(?:1|2|exp|gemma|pro$|pro-vision|robotics-er-1)",
-        refuses=(),
+        drops=(),
         signs_calls=False,
         mixes_tools=False,
         bills_searches=False,

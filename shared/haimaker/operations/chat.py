@@ -256,8 +256,9 @@ class ChatRequest(TextRequest):
 
     def tool_calls(self, attempt: Attempt) -> int:
         """How many calls of the provider's own tools may follow one another, where it takes a limit of them; else 0."""
-        takes_limit = attempt.provider.limits.takes_max_tool_calls
-        return self._own_tools_for(attempt).within(attempt.max_tool_calls).uses if takes_limit else 0
+        limits, own = attempt.provider.limits, self._own_tools_for(attempt)
+        takes_limit = limits.takes_max_tool_calls or (limits.takes_max_uses and own.takes_max_uses)
+        return own.within(attempt.max_tool_calls).uses if takes_limit else 0
 
     def estimate_prompt_tokens(self) -> int:
         return usage.estimate_tokens(max(0, self.size - self._messages.inline_bytes))

@@ -45,6 +45,10 @@ TEXTS = frozenset(
 NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 
 
+Files = tuple[tuple[str, UploadedFile], ...]
+"""Each with what it is to be."""
+
+
 class Reference(NamedTuple):
     """An image that JSON names."""
 
@@ -58,7 +62,7 @@ class Reference(NamedTuple):
 
 class Parsed(NamedTuple):
     body: JSON
-    files: tuple[tuple[str, UploadedFile], ...] = ()
+    files: Files = ()
     references: tuple[Reference, ...] = ()
     """All images in place of files, where there is a link or the id of a file among them."""
 
@@ -82,7 +86,7 @@ def from_request(request: Request, default_model: str) -> Parsed:
     return Parsed(body, (), references) if len(files) < len(references) else Parsed(body, _check_files(files))
 
 
-def fetch_references(references: Sequence[Reference], data_url: Callable[[str, str], str]) -> tuple[tuple[str, UploadedFile], ...]:
+def fetch_references(references: Sequence[Reference], data_url: Callable[[str, str], str]) -> Files:
     """The files of references, for a target that takes no others; `data_url` is given each link and where it stands. Raises
     BadRequestError, also for the id of a file, which only the provider that keeps it can read."""
     return _check_files(_files([each._replace(content=_fetch(each, data_url)) for each in references]))
@@ -97,16 +101,16 @@ def _fetch(reference: Reference, data_url: Callable[[str, str], str]) -> Uploade
     return UploadedFile("", "", media_images.from_base64(data_url(reference.content["image_url"], reference.param)) or b"")
 
 
-def _files(references: Sequence[Reference]) -> tuple[tuple[str, UploadedFile], ...]:
+def _files(references: Sequence[Reference]) -> Files:
     """Of those whose data is at hand."""
     return tuple((each.name, each.content) for each in references if isinstance(each.content, UploadedFile))
 
 
-def images_of(files: tuple[tuple[str, UploadedFile], ...]) -> list[UploadedFile]:
+def images_of(files: Files) -> list[UploadedFile]:
     return [file for name, file in files if name in IMAGES]
 
 
-def mask_of(files: tuple[tuple[str, UploadedFile], ...]) -> UploadedFile | None:
+def mask_of(files: Files) -> UploadedFile | None:
     return next((file for name, file in files if name == MASK), None)
 
 
@@ -119,7 +123,7 @@ def _read_text(name: str, text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _check_files(files: tuple[tuple[str, UploadedFile], ...]) -> tuple[tuple[str, UploadedFile], ...]:
+def _check_files(files: Files) -> Files:
     images, mask = images_of(files), mask_of(files)
     _check_number(images)
     for name, file in files:

@@ -34,6 +34,9 @@ SEARCHES_BY_SIZE: Mapping[str, int] = {"low": 1, "medium": 5, "high": 10}
 """As the adapters ask for them, by `search_context_size`."""
 RUN_BY_CLIENT = re.compile(r"(?:bash|computer|memory|text_editor)_\d")
 """Tools that Anthropic describes and the client runs."""
+LIMITED = re.compile(r"web_(?:search|fetch)_\d")
+"""Tools whose uses Anthropic limits where `max_uses` says so, each for itself:
+https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#max-uses, …/web-fetch-tool"""
 SEARCH = re.compile(r"(?:web|browser|google|enterprise_?web|^x)_?search", re.IGNORECASE)
 FILES = re.compile(r"file_search")
 CODE = re.compile(r"code_interpreter|shell")
@@ -77,6 +80,12 @@ class OwnTools(NamedTuple):
     max_tool_calls: object
     compacts: bool
 
+    @property
+    def takes_max_uses(self) -> bool:
+        """Whether all that may be used is one tool, and one whose uses Anthropic limits."""
+        run = {tool: number for tool, number in self.kinds.items() if not tool.run_by_client}
+        return sum(run.values()) + (self.searches is not None) == 1 and all(tool.is_limited for tool in run)
+
     def within(self, most_calls: int | None = None) -> "ServerTools":
         """The most that they may do; `most_calls` is sent along for all tools together."""
         if not self.kinds and self.searches is None and not self.compacts:
@@ -110,6 +119,7 @@ class OwnTool(NamedTuple):
     advisor: str
     """The model that may be asked."""
     run_by_client: bool
+    is_limited: bool
 
 
 def own_tools(body: JSON) -> OwnTools:
@@ -130,7 +140,8 @@ def _own_tool(tool: JSON) -> OwnTool:
         units = container_gb(tool)
     advisor = model if not fee and name.startswith(ADVISOR) and isinstance(model, str) else ""
     most = tool.get("max_uses")
-    return OwnTool(fee, units, most if type(most) is int and most > 0 else None, advisor, bool(RUN_BY_CLIENT.match(name)))
+    most = most if type(most) is int and most > 0 else None
+    return OwnTool(fee, units, most, advisor, bool(RUN_BY_CLIENT.match(name)), bool(LIMITED.match(name)))
 
 
 def _apart(entry: JSON) -> Iterator[JSON]:

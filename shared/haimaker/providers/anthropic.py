@@ -13,5 +13,5 @@ PROVIDER = Provider(
     endpoint=Endpoint("https://api.anthropic.com/v1"),
     auth=Auth(key_header="x-api-key"),
     dialect=Dialect(headers={"anthropic-version": "2023-06-01"}, forwards=("anthropic-beta",)),
-    limits=Limits(single_choice=True, tool_prompt_tokens=1_024),
+    limits=Limits(single_choice=True, tool_prompt_tokens=1_024, takes_max_uses=True),
 )

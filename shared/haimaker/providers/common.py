@@ -20,7 +20,10 @@ OPENAI_FAMILIES = ("gpt", "o-series")
 """Whom a host of many makers' models may serve by OpenAI's Responses."""
 
 IMAGE_OPERATIONS = ("images_generations", "images_edits", "images_variations")
-GPT_IMAGE_ONLY = ("background", "moderation", "output_compression", "partial_images", "input_fidelity", "stream")
+GPT_IMAGE_ONLY = (
+    *("background", "complexity", "frame_count", "frame_duration_ms", "input_fidelity", "moderation", "output_compression"),
+    *("partial_images", "safety_identifier", "stream", "svg"),
+)
 """Parameters of images that only OpenAI's own models know."""
 
 NEVER_STREAMS = {"stream": {"true": "", "false": ""}}

@@ -211,6 +211,8 @@ class Limits:
     """The most tokens that it adds to the prompt of a request with tools, besides the tools themselves."""
     takes_max_tool_calls: bool = False
     """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
+    takes_max_uses: bool = False
+    """Whether it takes `max_uses` of each of the tools that it runs itself."""
     runs_in_background: bool = False
     """Whether it makes responses while nobody waits for them, and is asked for them later."""
     search_window_tokens: int | None = None

@@ -30,7 +30,7 @@ FAMILIES: Mapping[str, Provider] = {
         adapter="anthropic_vertex",
         family="claude",
         dialect=Dialect(forwards=("anthropic-beta",)),
-        limits=Limits(single_choice=True, inlines_images=True, tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens),
+        limits=replace(anthropic.PROVIDER.limits, inlines_images=True),
     ),
     **dict.fromkeys(("mistral", "magistral"), MISTRAL),
     # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/ai21

@@ -302,9 +302,10 @@ class Store(Protocol):
         """Charges every expired reservation of the account in full, each with a record of status `lost`; returns how many there
         were."""
 
-    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
-        """Adds a difference, which may be negative, to the account's spend of this window and in total. Returns False, and changes
-        nothing, if the account's total spend is not `total_nanousd`."""
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
+        """Adds a difference, which may be negative, to the account's spend in total, and to that of this window but for the part of
+        it that earlier windows were charged. Returns False, and changes nothing, if the account's total spend is not
+        `total_nanousd`."""
 
     def record(self, request_id: str) -> Record | None:
         """The record of one request."""

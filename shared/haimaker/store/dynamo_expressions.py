@@ -20,7 +20,7 @@ GIVE_BACK = (
 )
 HELD = "attribute_exists(holds.#rid)"
 CHARGE = "SET remaining = remaining + :returned, total_spend = total_spend + :cost, free_slots = free_slots + :one"
-CORRECT = "SET remaining = remaining - :difference, total_spend = total_spend + :difference"
+CORRECT = "SET remaining = remaining - :counted, total_spend = total_spend + :difference"
 RENEW = "SET remaining = remaining + :returned, window_end_s = :window_end_s"
 RENEW_MODEL = "SET #b0 = #b0 - :returned, #e0 = :window_end_s"
 EXISTS = "attribute_exists(pk)"

@@ -194,10 +194,10 @@ class Shards:
         for old, new in zip(grown[:number], grown[number:], strict=False):
             self.even(old, new, now_s)
 
-    def correct(self, items: Sequence[Item], update: str, difference: int) -> bool:
+    def correct(self, items: Sequence[Item], update: str, changes: Item) -> bool:
         """Changes the account's own item, if no shard's spend is another than was read."""
         spent = "total_spend = :total"
-        values = {":difference": difference, ":total": items[0]["total_spend"]}
+        values = {**changes, ":total": items[0]["total_spend"]}
         checks = [
             {
                 "ConditionCheck": {

@@ -187,14 +187,14 @@ class DynamoStore:
     def charge_lost(self, account_id: str, now_s: float) -> int:
         return sum(self._charge(tables.expired_reservations(item, now_s)) for item in self.shards.read_all(account_id))
 
-    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
+        changes = {":difference": difference_nanousd, ":counted": difference_nanousd - earlier_nanousd}
         items = self.shards.read_all(account_id)
         if len(items) > 1:
             is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            return is_seen and self.shards.correct(items, CORRECT, difference_nanousd)
-        values = {":difference": difference_nanousd, ":total": total_nanousd}
+            return is_seen and self.shards.correct(items, CORRECT, changes)
         try:
-            self._update((account_id, 0), CORRECT, "total_spend = :total", values)
+            self._update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
         except ConditionFailed as failed:
             return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
         return True

@@ -204,8 +204,8 @@ class SQLiteStore:
         with self._writing("charge_requests_of") as execute:
             return charge(execute, read_reservations(execute, sqlite_schema.ENDING_IN, f"%-{ending}%"))
 
-    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int) -> bool:
-        changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd}
+    def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
+        changes = {"id": account_id, "total": total_nanousd, "difference": difference_nanousd, "earlier": earlier_nanousd}
         with self._writing("correct") as execute:
             return execute(sqlite_schema.CORRECT, changes).rowcount == 1
 

@@ -106,7 +106,7 @@ RESTART_MODEL = """INSERT INTO model_counters VALUES (:id, :model, -:returned, :
     ON CONFLICT DO UPDATE SET taken = taken - :returned, window_end_s = :window_end_s"""
 GIVE_BACK_MODEL = "UPDATE model_counters SET taken = taken - :returned WHERE account_id = :id AND model = :model"
 KEEP = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
-CORRECT = """UPDATE accounts SET remaining = remaining - :difference, total_spend = total_spend + :difference
+CORRECT = """UPDATE accounts SET remaining = remaining - :difference + :earlier, total_spend = total_spend + :difference
     WHERE id = :id AND total_spend = :total"""
 AMEND = "UPDATE records SET status = :status, cost_nanousd = :cost, detail = :detail WHERE id = :id AND status = 'lost'"
 RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"

@@ -1,5 +1,6 @@
 """The front door against those who fill it: connections, bodies, mistakes without end, and pages of others."""
 
+import gzip
 import threading
 import time
 from ipaddress import ip_network
@@ -230,6 +231,30 @@ def test_what_is_read_for_nothing_counts_against_its_key(path, status, headers, 
         assert told == (429 if counts else status)
         assert not counts or 0 < int(headers["retry-after"]) <= 60
         assert ask(server, post(b"{}", OTHER, path=path))[0] == status
+
+
+GZIP = "content-encoding: gzip"
+
+
+def test_a_compressed_body_counts_as_what_it_becomes():
+    """By its key alone, and as one of few large ones; what of it comes to nothing weighs as much as without its compression."""
+    gateway = Keyed()
+    gateway.answer = lambda operation, request: Response(402, {}, b"%d" % len(request.body))
+    small = gzip.compress(LARGE)
+    assert len(small) < CHEAP_BYTES < len(LARGE)
+    with serving(gateway, mistakes=Mistakes(1)) as server:
+        with connect(server) as connection:
+            connection.sendall(post(small, KEY, GZIP))
+            assert receive(connection)[2] == b"%d" % len(LARGE)
+        assert ask(server, post(b"{}", KEY))[0] == 429
+        assert ask(server, post(small, OTHER, GZIP))[0] == 402
+        assert ask(server, post(b"no gzip", "authorization: Bearer x", GZIP))[0] == 401
+    with serving(gateway, huge=Shares("requests are huge", total=0, each=0)) as server:
+        assert ask(server, post(LARGE, KEY))[0] == 402
+        assert ask(server, post(small, KEY, GZIP))[0] == 429
+    with serving(gateway) as server:
+        assert ask(server, post(gzip.compress(bytes(7_000_000)), KEY, GZIP))[0] == 413
+        assert ask(server, post(small, KEY, "content-encoding: br"))[0] == 415
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,8 @@ def test_a_correction_needs_the_total_that_it_was_made_for(scene):
     assert scene.store.correct(key.id, 40, 60)
     assert scene.money(key) == (100, 0, 100)
     assert scene.store.reserve(scene.reservation(key, amount=901)).remaining_nanousd == 900
+    assert scene.store.correct(key.id, 100, -30, -20)
+    assert scene.money(key) == (90, 0, 70)
 
 
 def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):

@@ -109,6 +109,28 @@ def test_a_lost_request_that_was_settled_after_all_is_refunded(books):
     assert books.reconcile(check=True) == (0, [])
 
 
+@pytest.mark.parametrize("is_over", [False, True], ids=["the same window", "a later one"])
+def test_a_refund_is_of_the_window_that_was_charged(books, is_over):
+    """What an earlier window was charged too much is not spent again in this one."""
+    accounts = (books.key, books.team, books.user)
+    for account in accounts:
+        assert books.scene.store.update(replace(account, budget_window_s=1_000))
+    books.key, books.team, books.user = (books.scene.store.get(account.id).account for account in accounts)
+    reservation = books.reservation(lasts_s=60)
+    books.scene.clock.now_s += 60
+    for account in accounts:
+        assert books.scene.store.charge_lost(account.id, books.scene.clock.now_s) == 1
+    detail = {"charged": [books.team.id, books.user.id]}
+    assert books.scene.store.settle(reservation, replace(record(reservation, 30), detail=detail), 10) is None
+    if is_over:
+        books.scene.clock.now_s += 1_000
+        books.spend(50)
+        assert [books.scene.money(account) for account in accounts] == [(50, 0, 150)] * 3
+    assert books.reconcile()[0] == 0
+    assert [books.scene.money(account) for account in accounts] == [(50, 0, 80) if is_over else (30, 0, 30)] * 3
+    assert books.reconcile(check=True) == (0, [])
+
+
 def test_a_regenerated_key_is_proven_with_what_it_took_over(books):
     books.spend(40)
     books.reservation()

@@ -201,6 +201,8 @@ def test_a_correction_needs_what_every_shard_had(split, monkeypatch):
     assert split.money(account) == (350, 0, 350)
     assert split.store.correct(account.id, 350, -100)
     assert split.money(account) == (250, 0, 250)
+    assert split.store.correct(account.id, 250, -100, -60)
+    assert split.money(account) == (210, 0, 150)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,17 @@ class Answer:
             self.ended = self.stop_reason != PAUSED
         self.usage = counts.merge_counts(self.usage, event.get("usage"), wrote=self.wrote)
 
+    def read_text(self, event: JSON) -> str:
+        """The text of an event that is a piece of it and nothing else, as most are; empty for any other, which `read` reads."""
+        delta = event.get("delta")
+        if event.get("type") != "content_block_delta" or type(delta) is not dict or "usage" in event:
+            return ""
+        text, block = delta.get("text"), self.opened.get(_index(event))
+        if delta.get("type") != "text_delta" or type(text) is not str or (block is not None and block.kind != "text"):
+            return ""
+        self.length += len(text)
+        return text
+
     def rest(self) -> Iterator[JSON]:
         """What is still open when the answer ends, and the delta that goes with the finish reason."""
         for index in list(self.opened):

@@ -141,6 +141,8 @@ def translate(request: ChatRequest, attempt: Attempt) -> RequestBuilder:
     settings.files(builder)
     if request.streams:
         builder.anthropic_body["stream"] = True
+    if "tools" in builder.anthropic_body:
+        builder.anthropic_body["tools"] = tools.limit_uses(builder.anthropic_body["tools"], attempt)
     builder.anthropic_body = {**attempt.provider.dialect.add, **builder.anthropic_body}
     return builder
 

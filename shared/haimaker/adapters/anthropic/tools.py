@@ -3,7 +3,7 @@
 https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools, …/web-search-tool, …/structured-outputs
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haimaker.adapters.anthropic import names
@@ -13,6 +13,8 @@ from haimaker.adapters.anthropic.schemas import is_closed, to_subset
 from haimaker.http.errors import invalid_parameter
 from haimaker.http.values import JSON
 from haimaker.models.traits import UNASKED
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.server_tools import LIMITED
 
 CHOICE: Mapping[str, str] = {"auto": "auto", "required": "any", "any": "any", "none": "none"}
 FORCED = ("any", "tool")
@@ -47,6 +49,19 @@ def tools(builder: RequestBuilder) -> None:
         block.get("type") in ("tool_use", "tool_result") for turn in builder.anthropic_body["messages"] for block in turn["content"]
     ):
         builder.anthropic_body |= {"tools": [UNAVAILABLE], "tool_choice": {"type": "none"}}
+
+
+def limit_uses(tools: Sequence[Any], attempt: Attempt) -> list[Any]:
+    """The tools, used no more often than a budget affords where it limits them: each that Anthropic counts itself."""
+    if not attempt.max_tool_calls:
+        return list(tools)
+    return [_limited(tool, attempt.max_tool_calls) if isinstance(tool, dict) else tool for tool in tools]
+
+
+def _limited(tool: JSON, most: int) -> JSON:
+    said = tool.get("max_uses")
+    is_counted = LIMITED.match(str(tool.get("type")))
+    return {**tool, "max_uses": min(said, most) if type(said) is int and said > 0 else most} if is_counted else tool
 
 
 def response_format(builder: RequestBuilder) -> None:

@@ -12,17 +12,18 @@ from urllib.parse import quote
 
 from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import refused_error
+from haimaker.adapters.parameters import refuse_drawn, refused_error
 from haimaker.http.errors import BadGatewayError, ContentPolicyViolationError
 from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
-from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.image_forms import images_of
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import DEFAULT_SIZE, Size
+from haimaker.providers.common import GPT_IMAGE_ONLY
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -31,16 +32,7 @@ RATIOS = ("1:1", "2:3", "3:2", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9")
 STYLES = ("vivid", "natural")
 """Of dall-e-3; others are a family's own."""
 READ = frozenset({*OURS, "model", "prompt", "n", "size", "quality", "response_format", "style", "negative_prompt", "output_format"})
-HARMLESS = (
-    "user",
-    "moderation",
-    "background",
-    "output_compression",
-    "stream",
-    "partial_images",
-    "input_fidelity",
-    "safety_identifier",
-)
+HARMLESS = ("user", *GPT_IMAGE_ONLY)
 UNTOLD = ("stream", "partial_images")
 CONFIGURED = ("cfgScale", "seed")
 FILTERED = "Bedrock's filters left no image."
@@ -112,8 +104,7 @@ def most_at_once(attempt: Attempt) -> int:
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     family, sent = _family(attempt), request.body
-    if mask_of(request.files):
-        raise refused_error("mask")
+    refuse_drawn(request.files)
     more = {name: value for name, value in sent.items() if name not in READ and name not in HARMLESS}
     lost = (*HARMLESS, *family.drop)
     dropped = tuple(name for name in lost if name in sent and name not in UNTOLD)

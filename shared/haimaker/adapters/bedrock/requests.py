@@ -40,8 +40,10 @@ PARAMETERS = Parameters(
     ),
     harmless=frozenset(
         {
+            "frequency_penalty",
             "metadata",
             "prediction",
+            "presence_penalty",
             *HINTS,
             "safety_identifier",
             "seed",

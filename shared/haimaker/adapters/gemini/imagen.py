@@ -17,6 +17,7 @@ from haimaker.operations.fields import OURS
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.image_variants import Size
+from haimaker.providers.common import GPT_IMAGE_ONLY
 
 __all__ = ["from_upstream", "read_error", "to_upstream"]
 
@@ -25,17 +26,7 @@ RATIOS = ("1:1", "3:4", "4:3", "9:16", "16:9")
 READ = frozenset(
     {*OURS, "model", "prompt", "n", "size", "response_format", "output_format", "output_compression", "negative_prompt"}
 )
-HARMLESS = (
-    "quality",
-    "style",
-    "user",
-    "moderation",
-    "background",
-    "stream",
-    "partial_images",
-    "input_fidelity",
-    "safety_identifier",
-)
+HARMLESS = ("quality", "style", "user", *(name for name in GPT_IMAGE_ONLY if name not in READ))
 UNTOLD = ("stream", "partial_images")
 LARGER = Size(1_700, 1_500)
 """From about this size on, the larger of the two is meant."""

@@ -11,7 +11,7 @@ from haimaker.adapters.gemini import imagen
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.tokens import to_usage
 from haimaker.adapters.image_ratios import nearest
-from haimaker.adapters.parameters import refused_error
+from haimaker.adapters.parameters import refuse_drawn
 from haimaker.http.errors import ContentPolicyViolationError
 from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
@@ -20,11 +20,12 @@ from haimaker.lean_dataclasses import replace
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
-from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.image_forms import images_of
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing import image_usage, usage
 from haimaker.pricing.usage import Usage
+from haimaker.providers.common import GPT_IMAGE_ONLY
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
@@ -33,10 +34,7 @@ SIZES = ((8_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
 """From so many pixels on."""
 READ = frozenset({*OURS, "model", "prompt", "n", "size", "response_format", "generationConfig"})
 GENERATION = ("seed", "temperature", "top_p", "topP", "topK", "maxOutputTokens")
-HARMLESS = (
-    "quality", "style", "user", "moderation", "background", "output_format", "output_compression", "stream", "partial_images",
-    "input_fidelity", "safety_identifier",
-)  # fmt: skip
+HARMLESS = ("quality", "style", "user", "output_format", *GPT_IMAGE_ONLY)
 VARY = "Make a variation of this image."
 REFUSING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION"})
 
@@ -52,8 +50,7 @@ def most_at_once(attempt: Attempt) -> int:
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     if _is_imagen(attempt):
         return imagen.to_upstream(request, attempt)
-    if mask_of(request.files):
-        raise refused_error("mask")
+    refuse_drawn(request.files)
     body = request.body
     parts: list[JSON] = [{"text": request.prompt or VARY}]
     for file in images_of(request.files):

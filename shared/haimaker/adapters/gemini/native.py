@@ -34,6 +34,7 @@ TOOL_CONFIG = ("toolConfig", "tool_config")
 PLAIN_HEAD = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
 PLAIN = frozenset({"content", "index"})
 TEXT = {"text"}
+INTEGERS = frozenset({int})
 SIGNATURE = ("thoughtSignature", "thought_signature")
 CALL = ("functionCall", "function_call")
 """Google's JSON has two spellings of every name, and both are taken."""
@@ -120,7 +121,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
 
 def _plain(body: JSON, answer: Answer) -> JSON | None:
     """The choice of an event with a piece of text and nothing else, as most are, after others of the same candidate."""
-    if not body.keys() <= PLAIN_HEAD or not all(type(body.get(name, "")) is str for name in ("modelVersion", "responseId")):
+    names = type(body.get("modelVersion", "")), type(body.get("responseId", ""))
+    if not body.keys() <= PLAIN_HEAD or names != (str, str):
         return None
     found = body.get("candidates")
     candidate = found[0] if type(found) is list and len(found) == 1 else None
@@ -148,7 +150,7 @@ def _plain(body: JSON, answer: Answer) -> JSON | None:
 def _is_typed(used: JSON) -> bool:
     """Whether a usage is of its types. It comes with each event, mostly as numbers alone: a third of an event, if they were read as
     all else is."""
-    if used.keys() <= COUNTS and all(type(count) is int for count in used.values()):
+    if used.keys() <= COUNTS and INTEGERS.issuperset(map(type, used.values())):
         return True
     held = {"usageMetadata": used}
     return conform(held, USED) is held

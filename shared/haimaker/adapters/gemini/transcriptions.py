@@ -11,7 +11,7 @@ from urllib.parse import quote
 from haimaker.adapters.events import json_object
 from haimaker.adapters.gemini.failures import from_body, read_error
 from haimaker.adapters.gemini.tokens import to_usage
-from haimaker.adapters.transcription_fields import encode_file, split_fields
+from haimaker.adapters.transcription_fields import encode_file, read_list, split_fields
 from haimaker.http.errors import BadGatewayError, BadRequestError, ContentPolicyViolationError
 from haimaker.http.json import as_object, as_objects, as_text
 from haimaker.http.sse import dumps
@@ -88,6 +88,10 @@ def _words(request: TranscriptionRequest) -> str:
     said = [TRANSLATE if request.translates else HEAR]
     if fields.language:
         said.append(f"The language spoken is {fields.language}.")
+    if languages := read_list(request, "languages"):
+        said.append(f"The languages spoken are among these: {', '.join(languages)}.")
+    if keywords := read_list(request, "keywords"):
+        said.append(f"Words that may be said, as they are spelled: {', '.join(keywords)}.")
     if fields.prompt:
         said.append(f"What was said before, or how it is spelled: {fields.prompt}")
     if _is_timed(request):

@@ -10,11 +10,9 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest
+from haimaker.providers.common import GPT_IMAGE_ONLY
 
-GPT_ALONE = (
-    *("background", "complexity", "frame_count", "frame_duration_ms", "input_fidelity", "moderation", "output_compression"),
-    *("output_format", "partial_images", "stream", "svg"),
-)
+GPT_ALONE = (*GPT_IMAGE_ONLY, "output_format")
 DALL_E_ALONE = ("response_format", "style")
 QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 UP_TO_HIGH = {"xhigh": "high", "max": "high", "standard": "medium", "hd": "high"}

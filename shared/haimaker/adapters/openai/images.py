@@ -52,6 +52,7 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
     body, dropped = drop_unsupported(rename_fields(body, dialect.rename), dialect, forced=bool(request.fields.drop_params))
     for name, spellings in dialect.values.items():
         if isinstance(body.get(name), str) and body[name] in spellings:
+            lost += () if spellings[body[name]] or body[name] == "auto" else (name,)
             body[name] = spellings[body[name]]
     body = {name: value for name, value in body.items() if value != "" or name == "prompt"}
     return {**dialect.add, **body, "model": attempt.model}, tuple(name for name in (*lost, *dropped) if name not in OF_STREAMS)

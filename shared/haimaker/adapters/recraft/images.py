@@ -8,11 +8,11 @@ from dataclasses import replace
 from haimaker.adapters.openai import images
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
-from haimaker.adapters.parameters import refused_error
+from haimaker.adapters.parameters import refuse_drawn, refused_error
 from haimaker.http.values import UpstreamRequest
 from haimaker.models.rates import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.image_forms import images_of
 from haimaker.operations.images import ImageRequest
 from haimaker.operations.operation import Result, UpstreamBody
 from haimaker.pricing.usage import MAX_COUNT
@@ -28,11 +28,11 @@ STRENGTH = 0.5
 
 def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     body, dropped = body_for(request, attempt)
-    if mask_of(request.files):
-        raise refused_error("mask")
+    refuse_drawn(request.files)
     if len(images_of(request.files)) > 1:
         raise refused_error("image", "one image")
     if request.kind == "images_edits":
+        dropped += ("size",) if "size" in body else ()
         body = {"strength": STRENGTH, **{name: value for name, value in body.items() if name != "size"}}
     if request.kind == "images_variations":
         del body["model"]

@@ -8,12 +8,12 @@ from typing import Any
 from haimaker.adapters.image_ratios import nearest
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, from_upstream, most_at_once
-from haimaker.adapters.parameters import refused_error
+from haimaker.adapters.parameters import refuse_drawn
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
-from haimaker.operations.image_forms import images_of, mask_of
+from haimaker.operations.image_forms import images_of
 from haimaker.operations.images import ImageRequest
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -27,8 +27,7 @@ def to_upstream(request: ImageRequest, attempt: Attempt) -> UpstreamRequest:
     if ratio := nearest(request.size_asked, RATIOS):
         body.setdefault("aspect_ratio", ratio)
     if request.files:
-        if mask_of(request.files):
-            raise refused_error("mask")
+        refuse_drawn(request.files)
         images: list[Any] = [{"type": "image_url", "url": media_images.to_data_url(file.data)} for file in images_of(request.files)]
         body |= {"image": images[0]} if len(images) == 1 else {"images": images}
     headers = {"content-type": "application/json", **attempt.provider.dialect.headers}

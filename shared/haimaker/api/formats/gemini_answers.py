@@ -153,9 +153,9 @@ class _Candidate:
     def whole(self, parts: list[JSON], logprobs: Any = None) -> JSON:
         """With its end: the calls, what its maker wants back, the sources."""
         signature = gemini_thoughts.from_answer(self.kept, calls=bool(self.calls))
+        if signature or not (parts or self.calls):
+            parts = [*parts, {"text": "", **({"thoughtSignature": signature} if signature else {})}]
         parts = [*parts, *(_function_call(call) for _, call in sorted(self.calls.items()))]
-        if not parts or (signature and not self.calls):
-            parts.append({"text": "", **({"thoughtSignature": signature} if signature else {})})
         told = {**self.shown(parts, to_logprobs(logprobs)), "finishReason": FINISH_REASON.get(self.reason or "stop", "STOP")}
         google = (self.kept.get("extra_content") or {}).get("google") or {}
         grounding = google.get("grounding_metadata") or to_grounding(self.annotations, self.text)

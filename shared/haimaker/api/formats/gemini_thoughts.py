@@ -13,11 +13,12 @@ import zlib
 from typing import Any
 
 from haimaker.adapters.gemini.signatures import OURS
+from haimaker.api.formats import reasoning_details
 from haimaker.http.values import JSON
 
 MARK = base64.b64decode(OURS)
 GOOGLES = "__thought__"
-CARRIED = ("thinking_blocks", "reasoning_details")
+CARRIED = ("thinking_blocks", reasoning_details.FIELD)
 """Fields of a message that its maker wants back."""
 LARGEST = 8_000_000
 """Bytes of a signature, unpacked."""
@@ -42,13 +43,15 @@ def to_call_id(identifier: str, signature: Any) -> str:
 
 
 def from_answer(message: JSON, *, calls: bool) -> str | None:
-    """The signature of a message as a whole; of one with calls, whose ids carry what there is, only Google's."""
+    """The signature of a message as a whole; of one with calls the ids carry what Google and Anthropic signed."""
     extra = message.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
     own = google.get("thought_signature") if isinstance(google, dict) else None
-    if isinstance(own, str) and own:
+    if isinstance(own, str) and own and not calls:
         return own
-    kept = {name: message[name] for name in CARRIED if message.get(name)} if not calls else {}
+    kept = {name: message[name] for name in ((reasoning_details.FIELD,) if calls else CARRIED) if message.get(name)}
+    if reasoning_details.FIELD in kept:
+        kept[reasoning_details.FIELD] = reasoning_details.merge(kept[reasoning_details.FIELD])
     return pack(kept) if kept else None
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from haimaker.adapters import ADAPTERS
 from haimaker.adapters.repairs import arguments_object
-from haimaker.api.formats.messages_requests import NO_THREADS, SIGNATURE, find_refusal, to_chat
+from haimaker.api.formats import reasoning_details
+from haimaker.api.formats.messages_requests import NO_THREADS, find_refusal, to_chat
 from haimaker.http.errors import APIError
-from haimaker.http.json import parse_json
+from haimaker.http.json import as_objects, parse_json
 from haimaker.http.sse import dumps, encode_named
 from haimaker.http.values import JSON, Event, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, field
@@ -102,6 +103,8 @@ def events(chunks: Iterable[JSON], request_id: str) -> Iterator[Named]:
                 stream.finish_reason = choice.get("finish_reason") or stream.finish_reason
                 yield from stream.read(choice.get("delta") or {})
     if stream is not None:
+        if stream.calls:
+            yield from stream.carry()
         yield from stream.close()
         reason = STOP_REASON.get(stream.finish_reason or "stop", "end_turn")
         delta = {"stop_reason": reason, "stop_sequence": None}
@@ -165,12 +168,15 @@ class _Stream:
     """Of the open block: text, thinking or tool_use."""
     calls: dict[int, int] = field(default_factory=dict)
     """The block of each of the chat's calls."""
+    details: list[JSON] = field(default_factory=list)
+    """What its maker wants back, and no block has carried yet."""
     finish_reason: str | None = None
     used: JSON | None = None
 
     def read(self, delta: JSON) -> Iterator[Named]:
         if thought := delta.get("reasoning_content"):
             yield from self._write("thinking", {"type": "thinking_delta", "thinking": thought})
+        self.details += as_objects(delta.get(reasoning_details.FIELD))
         for name in ("content", "refusal"):
             if text := delta.get(name):
                 yield from self._write("text", {"type": "text_delta", "text": text})
@@ -180,13 +186,24 @@ class _Stream:
     def close(self) -> Iterator[Named]:
         """Ends the open block, if there is one."""
         if self.kind == "thinking":
-            yield self._delta({"type": "signature_delta", "signature": SIGNATURE})
+            yield self._delta({"type": "signature_delta", "signature": self._sign()})
         if self.kind is not None:
             yield "content_block_stop", {"type": "content_block_stop", "index": self.blocks - 1}
         self.kind = None
 
+    def carry(self) -> Iterator[Named]:
+        """What its maker wants back, in a block of its own where no thinking is shown that could have it."""
+        if self.details and self.kind != "thinking":
+            yield from self._open("redacted_thinking", {"type": "redacted_thinking", "data": self._sign()})
+
+    def _sign(self) -> str:
+        details, self.details = self.details, []
+        return reasoning_details.sign(reasoning_details.merge(details))
+
     def _write(self, kind: str, delta: JSON) -> Iterator[Named]:
         if self.kind != kind:
+            if not self.blocks and kind == "text":
+                yield from self.carry()
             start: JSON = (
                 {"type": "thinking", "thinking": "", "signature": ""} if kind == "thinking" else {"type": "text", "text": ""}
             )
@@ -196,6 +213,7 @@ class _Stream:
     def _call(self, call: JSON) -> Iterator[Named]:
         index, function = call.get("index", 0), call.get("function") or {}
         if index not in self.calls:
+            yield from self.carry()
             start: JSON = {
                 "type": "tool_use",
                 "id": call.get("id") or f"call_{index}",
@@ -234,8 +252,11 @@ def _message_head(body: JSON, request_id: str) -> JSON:
 
 def _blocks(message: JSON) -> list[JSON]:
     blocks: list[JSON] = []
+    details = as_objects(message.get(reasoning_details.FIELD))
     if thought := message.get("reasoning_content"):
-        blocks.append({"type": "thinking", "thinking": thought, "signature": SIGNATURE})
+        blocks.append({"type": "thinking", "thinking": thought, "signature": reasoning_details.sign(details)})
+    elif details:
+        blocks.append({"type": "redacted_thinking", "data": reasoning_details.sign(details)})
     if text := message.get("content") or message.get("refusal"):
         blocks.append({"type": "text", "text": text})
     for call in message.get("tool_calls") or ():

@@ -1,7 +1,8 @@
 """A request in Anthropic's Messages format as a chat. Pure.
 
 https://platform.claude.com/docs/en/api/messages. Thinking that the gateway showed earlier comes back marked as ours and goes on as
-`reasoning_content`; what a vendor signed travels in the ids of tool calls, which pass unchanged. What only Anthropic has is left
+`reasoning_content`, with the details that the mark carries; what a vendor signed travels in the ids of tool calls, which pass
+unchanged. What only Anthropic has is left
 out and named where an answer means the same without it, and refused where it does not.
 """
 
@@ -9,12 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from haimaker.api.formats import reasoning_details
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.values import JSON
-from haimaker.operations.operation import OUR_SIGNATURE
 
-SIGNATURE = OUR_SIGNATURE
-"""Of thinking that the gateway shows: its vendor's own signature is in the id of the call that follows it."""
 SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
 LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
@@ -28,6 +27,9 @@ OWN_BLOCKS = frozenset(
     {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
 )
 """Of earlier answers: only their maker understands them."""
+BLOCKS = OWN_BLOCKS | {"text", "image", "document", "search_result", "thinking", "tool_use", "tool_result"}
+"""Others are of a tool of Anthropic's, or of tomorrow: in an earlier answer only their maker understands them either, and elsewhere
+nobody else can be told them."""
 
 
 def find_refusal(body: JSON) -> BadRequestError | None:
@@ -35,7 +37,28 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     for name, why in REFUSED.items():
         if body.get(name):
             return BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    told = [("system", body.get("system"))]
+    told += [
+        (f"messages[{position}].content", message.get("content"))
+        for position, message in enumerate(body["messages"])
+        if message.get("role") != "assistant"
+    ]
+    return next(filter(None, (_find_strange(content, param) for param, content in told)), None)
+
+
+def _find_strange(content: Any, param: str) -> BadRequestError | None:
+    """The refusal of the first block that only Anthropic may know."""
+    for index, block in enumerate(content if isinstance(content, list) else ()):
+        where = f"{param}[{index}]"
+        if _is_strange(block):
+            return _invalid(f"{where}.type", f"a block of type {block['type']!r} can't stand here")
+        if block.get("type") == "tool_result" and (inner := _find_strange(block.get("content"), f"{where}.content")):
+            return inner
     return None
+
+
+def _is_strange(block: JSON) -> bool:
+    return isinstance(block.get("type"), str) and block["type"] not in BLOCKS
 
 
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
@@ -117,18 +140,24 @@ def _result(block: JSON, param: str) -> JSON:
 def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
     message: JSON = {"role": "assistant", "content": None}
     texts: list[JSON] = []
+    details: list[JSON] = []
     for index, block in enumerate(blocks):
         kind = block.get("type")
-        if kind == "thinking" and str(block.get("signature")).startswith(SIGNATURE):
-            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
+        signature = block.get("signature") if kind == "thinking" else block.get("data") if kind == "redacted_thinking" else None
+        if reasoning_details.is_ours(signature):
+            details += reasoning_details.unsign(signature)
+            if kind == "thinking":
+                message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
         elif kind in ("thinking", "redacted_thinking"):
             message.setdefault("thinking_blocks", []).append(block)
         elif kind == "tool_use":
             message.setdefault("tool_calls", []).append(_call(block, f"{param}[{index}]"))
-        elif kind not in OWN_BLOCKS:
+        elif kind not in OWN_BLOCKS and not _is_strange(block):
             texts.append(_part(block, f"{param}[{index}]"))
     if texts:
         message["content"] = texts
+    if details:
+        message[reasoning_details.FIELD] = reasoning_details.merge(details)
     return message
 
 
@@ -166,6 +195,8 @@ def _part(block: JSON, param: str) -> JSON:
         told = "\n".join(str(part.get("text") or "") for part in _blocks(block.get("content"), f"{param}.content"))
         head = "\n".join(str(block[name]) for name in ("title", "source") if block.get(name))
         return _with_cache_control({"type": "text", "text": f"{head}\n\n{told}"}, block)
+    if _is_strange(block):
+        return {"type": "text", "text": ""}
     raise _invalid(f"{param}.type", f"a block of type {kind!r} can't stand here")
 
 

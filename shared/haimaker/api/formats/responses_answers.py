@@ -9,8 +9,10 @@ a stream: it is what the last event holds.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from haimaker.api.formats.responses_requests import MARK, namespaces
+from haimaker.api.formats import reasoning_details
+from haimaker.api.formats.responses_requests import namespaces
 from haimaker.http.errors import APIError
+from haimaker.http.json import as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.operations.operation import RESPONSE_PREFIX
@@ -108,6 +110,8 @@ class _Response:
     calls: dict[int, int] = field(default_factory=dict)
     """The place in the output of each of the chat's open calls."""
     logprobs: list[JSON] = field(default_factory=list)
+    details: list[JSON] = field(default_factory=list)
+    """What the answer's maker wants back, and no item has carried yet."""
     finish_reason: str | None = None
     used: JSON | None = None
 
@@ -127,12 +131,18 @@ class _Response:
                     self.logprobs += map(_with_bytes, (choice.get("logprobs") or {}).get("content") or ())
                     yield from self._read(choice.get("delta") or {})
         yield from self._close()
+        if self.details:
+            yield from self._carry()
+            yield from self._close()
         status = "incomplete" if self.finish_reason in INCOMPLETE else "completed"
         yield {"type": f"response.{status}", "response": self.whole(status)}
 
     def _read(self, delta: JSON) -> Iterator[JSON]:
         if (thought := delta.get("reasoning_content")) and self._shows_reasoning():
             yield from self._write("reasoning", "summary_text", thought)
+        if (details := as_objects(delta.get(reasoning_details.FIELD))) and self._shows_reasoning():
+            self.details += details
+            yield from self._carry() if not self.calls else ()
         if text := delta.get("content"):
             yield from self._write("message", "output_text", text)
         if refusal := delta.get("refusal"):
@@ -141,6 +151,13 @@ class _Response:
             yield from self._annotate(annotation)
         for call in delta.get("tool_calls") or ():
             yield from self._call(call)
+
+    def _carry(self) -> Iterator[JSON]:
+        """What its maker wants back, in an item without a summary where none is open that could have it."""
+        if self.writing is None or self.writing["type"] != "reasoning":
+            yield from self._close_writing()
+            self.writing = {"type": "reasoning", "id": self._id("rs"), "status": "in_progress", "summary": []}
+            yield from self._add(self.writing)
 
     def _shows_reasoning(self) -> bool:
         """Clients that let answers be stored send an item's id instead of the item, which nobody can resolve where it is not."""
@@ -215,7 +232,8 @@ class _Response:
         yield from self._end_part()
         item["status"] = "incomplete" if self.finish_reason in INCOMPLETE else "completed"
         if item["type"] == "reasoning":
-            item["encrypted_content"] = MARK
+            details, self.details = self.details, []
+            item["encrypted_content"] = reasoning_details.sign(reasoning_details.merge(details))
         yield {"type": "response.output_item.done", "output_index": len(self.output) - 1, "item": _copy(item)}
         self.writing = None
 

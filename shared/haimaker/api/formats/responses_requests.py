@@ -1,20 +1,20 @@
 """A request in OpenAI's Responses format as a chat. Pure.
 
 https://platform.openai.com/docs/api-reference/responses/create. Null is as if a field were absent. Reasoning that the gateway
-showed earlier comes back marked as ours and goes on as `reasoning_content`; what a vendor signed travels in the ids of calls.
+showed earlier comes back marked as ours and goes on as `reasoning_content`, with the details that the mark carries; what a vendor
+signed travels in the ids of calls.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from haimaker.api.formats import reasoning_details
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
-from haimaker.operations.operation import unpack_summary
+from haimaker.operations.operation import OUR_SIGNATURE, unpack_summary
 from haimaker.routing.preferences import ROUTING_FIELDS
 
-MARK = "haimaker"
-"""`encrypted_content` of reasoning that the gateway shows."""
 SAME = (
     "metadata",
     "model",
@@ -186,10 +186,14 @@ def _add(turns: list[JSON], item: JSON, param: str) -> None:
         turns.append({"role": "tool", "tool_call_id": _text(item, "call_id", param), "content": content})
     elif kind == "compaction" and (summary := unpack_summary(item)) is not None:
         turns.append({"role": "user", "content": summary})
-    elif kind == "reasoning" and item.get("encrypted_content") in (MARK, None):
+    elif kind == "reasoning" and reasoning_details.is_ours(item.get("encrypted_content") or OUR_SIGNATURE):
         thought = "\n\n".join(str(part.get("text") or "") for part in item.get("summary") or item.get("content") or ())
+        details = reasoning_details.unsign(item.get("encrypted_content"))
         if thought:
             turns.append({"role": "assistant", "content": None, "reasoning_content": thought})
+        if details:
+            turn = _assistant(turns)
+            turn[reasoning_details.FIELD] = reasoning_details.merge([*turn.get(reasoning_details.FIELD, ()), *details])
 
 
 def _assistant(turns: list[JSON]) -> JSON:
