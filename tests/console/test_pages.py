@@ -272,6 +272,7 @@ def test_the_dearest_request_is_found_with_its_attempts(console: Console, desk: 
 
 
 def test_prompt_and_answer_are_shown_where_they_are_kept(console: Console, desk: Desk):
+    desk.upstream.answers(plays_openai("Hello there"))
     page = console.sign_in(view="requests")
     for key, shown in (
         (desk.key(log_content=True), "Hello there"),
