@@ -72,4 +72,6 @@ def measured() -> Iterator[str]:
 if __name__ == "__main__":
     print("\n".join(lines()))
     if "--measured" in sys.argv:
-        print("", *measured(), sep="\n")
+        print()
+        for line in measured():
+            print(line, flush=True)

@@ -1,8 +1,10 @@
-"""`python -m bench.lambda_cost`: dollars per million requests on Lambda, and from how many a month a container is cheaper. Pure.
+"""`python -m bench.lambda_cost`: dollars per million requests on Lambda, and from how many a month a container, or Lambda's managed
+instances, are cheaper. Pure.
 
 List prices of us-east-1 for arm64, without free tiers:
 https://aws.amazon.com/lambda/pricing/  https://aws.amazon.com/api-gateway/pricing/  https://aws.amazon.com/dynamodb/pricing/on-demand/
 https://aws.amazon.com/cloudwatch/pricing/  https://aws.amazon.com/fargate/pricing/  https://aws.amazon.com/elasticloadbalancing/pricing/
+https://aws.amazon.com/ec2/pricing/on-demand/
 """
 
 from collections.abc import Iterator
@@ -16,6 +18,12 @@ CONTAINER_HOUR_USD = 0.5 * 0.03238 + 1.0 * 0.00356
 """Half a vCPU and 1 GB, on Fargate."""
 BALANCER_HOUR_USD = 0.0225 + 0.008
 """With one unit of capacity."""
+INSTANCE_HOUR_USD = 0.0816 * 1.15
+"""An m7g.large with two processors, and Lambda's fee."""
+INSTANCES = 3
+"""The least: one environment of a function in each of three zones."""
+REQUESTS_AT_ONCE = INSTANCES * 2 * 64
+"""An environment to a processor, with as many requests as the template has."""
 HOURS_A_MONTH = 730
 
 REQUEST_WRITE_UNITS = 1 + 3 + 1
@@ -48,9 +56,18 @@ def container_month_usd() -> float:
     return (CONTAINER_HOUR_USD + BALANCER_HOUR_USD) * HOURS_A_MONTH
 
 
+def instances_month_usd() -> float:
+    return INSTANCES * INSTANCE_HOUR_USD * HOURS_A_MONTH
+
+
 def break_even_requests(memory_mb: int, wait_s: float) -> float:
     """Requests a month at which one container, always on, costs what Lambda does; books and logs cost the same in both."""
     return container_month_usd() / waiting_usd(memory_mb, wait_s)
+
+
+def break_even_on_instances(memory_mb: int, wait_s: float) -> float:
+    """The same of managed instances, where an invocation still costs what it does on Lambda."""
+    return instances_month_usd() / (waiting_usd(memory_mb, wait_s) - INVOCATION_USD)
 
 
 def lines() -> Iterator[str]:
@@ -60,14 +77,17 @@ def lines() -> Iterator[str]:
         cells = (_cell(memory_mb, wait_s) for wait_s in WAITS_S)
         yield f"| {memory_mb} MB | " + " | ".join(cells) + " |"
     yield ""
-    yield "Lambda, dollars per million requests, and from how many requests a month one container behind a load balancer"
-    yield f"(${container_month_usd():.2f} a month) is cheaper. To be added per million in either case, but for the REST API:"
+    yield "Lambda, dollars per million requests; from how many requests a month one container behind a load balancer"
+    yield f"(${container_month_usd():.2f} a month) is cheaper; and from how many {INSTANCES} managed instances are, which bear"
+    yield f"{REQUESTS_AT_ONCE} requests at once (${instances_month_usd():.2f} a month, without a NAT gateway)."
+    yield "To be added per million in any case, but for the REST API:"
     yield f"DynamoDB ${1e6 * books_usd(100):.2f} (busy) to ${1e6 * books_usd(1):.2f} (a request now and then),"
     yield f"logs ${1e6 * logs_usd():.2f}, REST API ${1e6 * REST_REQUEST_USD:.2f} (function URL: nothing)."
 
 
 def _cell(memory_mb: int, wait_s: float) -> str:
-    return f"${1e6 * waiting_usd(memory_mb, wait_s):.2f}, {break_even_requests(memory_mb, wait_s) / 1e6:.2f} M"
+    usd, container = 1e6 * waiting_usd(memory_mb, wait_s), break_even_requests(memory_mb, wait_s) / 1e6
+    return f"${usd:.2f}, {container:.2f} M, {break_even_on_instances(memory_mb, wait_s) / 1e6:.2f} M"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def policy_text(template: JSON) -> str:
     for name, found in template["Resources"].items():
         if found["Type"] != "AWS::IAM::Role" or name in NOT_ITS:
             continue
-        for policy in found["Properties"]["Policies"]:
+        for policy in found["Properties"].get("Policies", ()):
             for statement in policy["PolicyDocument"]["Statement"]:
                 for resource in _list(statement["Resource"]):
                     if table := _table(resource):

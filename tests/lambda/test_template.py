@@ -20,6 +20,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
+from scripts.tables_template import tables_template
 from tests.support.aws_tools import ROOT, run
 from tests.support.roles import OF_AWS_ITSELF
 
@@ -36,7 +37,14 @@ STREAMING = (
     "RerankFunction",
     "GeminiFunction",
 )
-KEPT_IN = ("AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Lambda::Function")
+KEPT_IN = (
+    "AWS::Lambda::CapacityProvider",
+    "AWS::DynamoDB::Table",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::Lambda::Function",
+)
 
 
 def url_parts(name):
@@ -46,6 +54,8 @@ def url_parts(name):
 
 FUNCTIONS = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "RollupFunction")
 """In the order of functions/ in the template."""
+MANAGED = "ManagedChatFunction"
+"""Serves what ChatCompletionsFunction does, with its role and its log, where the deployer has instances for it."""
 ADMINISTRATION = re.compile(
     r"/(key|team|customer|end_user|spend|route|auto-router|providers|console)/|/(audit|refusals|providers|generation|health|console)$"
 )
@@ -232,7 +242,7 @@ def test_functions_and_layer_are_of_one_architecture(resources):
     processor = [{"Ref": "Architecture"}]
     assert (layer[1]["CompatibleArchitectures"], layer[1]["CompatibleRuntimes"]) == (processor, ["python3.13"])
     functions = properties(resources, "AWS::Lambda::Function")
-    assert set(functions) == set(FUNCTIONS)
+    assert set(functions) == {*FUNCTIONS, MANAGED}
     for function in functions.values():
         assert (function["Architectures"], function["Runtime"]) == (processor, "python3.13")
         assert function["Layers"] == [{"Ref": layer[0]}]
@@ -241,19 +251,19 @@ def test_functions_and_layer_are_of_one_architecture(resources):
 def test_the_wrapper_is_where_it_must_be_and_nowhere_else(resources):
     for name, function in properties(resources, "AWS::Lambda::Function").items():
         wrapper = function["Environment"]["Variables"].get("AWS_LAMBDA_EXEC_WRAPPER")
-        assert wrapper == ("/opt/stream-wrapper" if name in STREAMING else None)
-        assert (function["Timeout"] == 900) == (name in STREAMING)
+        assert wrapper == ("/opt/stream-wrapper" if name in (*STREAMING, MANAGED) else None)
+        assert (function["Timeout"] == 900) == (name in (*STREAMING, MANAGED))
 
 
 def test_function_urls_stream_and_have_both_permissions(resources):
     urls = properties(resources, "AWS::Lambda::Url").values()
     assert {(url["AuthType"], url["InvokeMode"]) for url in urls} == {("NONE", "RESPONSE_STREAM")}
-    assert sorted(url["TargetFunctionArn"]["Ref"] for url in urls) == sorted(STREAMING)
+    assert sorted(url["TargetFunctionArn"]["Ref"] for url in urls) == sorted((*STREAMING, MANAGED))
     permissions = [found for found in properties(resources, "AWS::Lambda::Permission").values() if found["Principal"] == "*"]
     names = ("Action", "FunctionUrlAuthType", "InvokedViaFunctionUrl")
     assert {(found["FunctionName"]["Ref"], *map(found.get, names)) for found in permissions} == {
         (function, *allowed)
-        for function in STREAMING
+        for function in (*STREAMING, MANAGED)
         for allowed in (("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True))
     }
 
@@ -379,11 +389,12 @@ def test_the_role_that_the_docs_give_a_container_is_made_of_the_functions_roles(
 def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
     functions = properties(resources, "AWS::Lambda::Function")
     assert len({function["Role"]["Fn::GetAtt"][0] for function in functions.values()}) == len(FUNCTIONS)
-    assert len(properties(resources, "AWS::IAM::Role")) == len(FUNCTIONS)
+    assert len(properties(resources, "AWS::IAM::Role")) == len({*FUNCTIONS, "ManagedInstancesRole"})
     for function in functions.values():
         group = resources[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{function['FunctionName']['Fn::Sub']}"}
+        name = function["FunctionName"]["Fn::Sub"].replace("-chat-managed", "-chat-completions")
+        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
 
 
 @pytest.mark.parametrize(("table", "resource"), [("accounts", "AccountsTable"), ("records", "RecordsTable")])
@@ -393,6 +404,23 @@ def test_tables_are_those_of_the_store_and_outlive_the_stack(resources, table, r
     assert found["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert "TableName" not in found["Properties"], "a stack could not be made again beside its old tables"
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_stack_can_begin_with_tables_that_are_there(template, tmp_path, restored):
+    """`make deploy` then changes nothing of them, but for what AWS does not restore."""
+    made = tables_template(template, restored=restored)
+    kept = {name: {**table["Properties"]} for name, table in made["Resources"].items()}
+    whole = {name: template["Resources"][name]["Properties"] for name in ("AccountsTable", "RecordsTable")}
+    lacking = {name: set(whole[name]) - set(kept[name]) for name in whole}
+    assert all({**kept[name], **{part: whole[name][part] for part in lacking[name]}} == whole[name] for name in whole)
+    assert ({"StreamSpecification", "TimeToLiveSpecification"} <= lacking["RecordsTable"]) == restored
+    assert restored or not any(lacking.values())
+    assert all(table["DeletionPolicy"] == "RetainExceptOnCreate" for table in made["Resources"].values())
+    text = json.dumps(made)
+    assert len(text) < 51_200, "more is not taken as a text"
+    (tmp_path / "tables.json").write_text(text)
+    assert restored or run("cfn-lint", "--ignore-checks", "W", "--", str(tmp_path / "tables.json")) == ""
 
 
 def test_an_upgrade_makes_one_index_and_the_deployment_after_it_takes_one_away(resources):
@@ -514,6 +542,10 @@ CONDITIONAL = {
             "UnwellAlarm",
         )
     },
+    "HasManagedInstances": {
+        *("ManagedChatFunction", "ManagedInstances", "ManagedInstancesRole", "ManagedChatUrl"),
+        *url_parts("ManagedChat"),
+    },
     "HasAccessLog": {"AccessLogs"},
     "HasWebAcl": {"WebAclAssociation"},
     "HasKmsKey": {"KmsPolicy"},
@@ -531,7 +563,9 @@ def test_what_not_everybody_wants_is_made_only_for_who_does(template, resources)
         if one.get("Condition"):
             found.setdefault(one["Condition"], set()).add(name)
     assert found == CONDITIONAL
-    assert set(template["Rules"]) == {"DomainNameNeedsCertificate", "FunctionUrlsDoNotStreamFromAVpc"}
+    assert set(template["Rules"]) == {
+        *("DomainNameNeedsCertificate", "FunctionUrlsDoNotStreamFromAVpc", "ManagedInstancesNeedSecurityGroups")
+    }
 
 
 def parameters_with(template, **changed):
@@ -576,6 +610,7 @@ def test_function_urls_are_there_as_far_as_the_deployer_wants(template, choice, 
     [
         ("KmsKeyArn", "arn:aws:kms:eu-west-1:1:key/1", "HasKmsKey"),
         ("VpcSubnetIds", "subnet-1,subnet-2", "IsInVpc"),
+        ("ManagedSubnetIds", "subnet-1,subnet-2", "HasManagedInstances"),
         ("WebAclArn", "arn:aws:wafv2:eu-west-1:1:regional/webacl/a/1", "HasWebAcl"),
         ("AccessLog", "true", "HasAccessLog"),
         ("Tracing", "true", "IsTraced"),
@@ -600,8 +635,26 @@ def test_a_key_of_the_accounts_own_is_for_everything_that_is_kept(resources):
 
 def test_every_function_is_where_and_of_the_kind_that_the_deployer_says(resources):
     for name, function in properties(resources, "AWS::Lambda::Function").items():
-        assert function["VpcConfig"]["Fn::If"][0] == "IsInVpc", name
+        assert name == MANAGED or function["VpcConfig"]["Fn::If"][0] == "IsInVpc", name
         assert function["TracingConfig"] == {"Mode": {"Fn::If": ["IsTraced", "Active", "PassThrough"]}}, name
+
+
+def test_chat_on_instances_is_chat_in_an_environment_of_many_requests(resources):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-capacityprovider.html"""
+    usual, managed = (resources[name]["Properties"] for name in ("ChatCompletionsFunction", MANAGED))
+    for name in ("Code", "Handler", "Runtime", "Role", "Layers", "Environment", "KmsKeyArn"):
+        assert managed[name] == usual[name], name
+    assert managed["CapacityProviderConfig"]["LambdaManagedInstancesCapacityProviderConfig"] == {
+        "CapacityProviderArn": {"Fn::GetAtt": ["ManagedInstances", "Arn"]},
+        "PerExecutionEnvironmentMaxConcurrency": 64,
+    }
+    assert "VpcConfig" not in managed
+    provider = resources["ManagedInstances"]["Properties"]
+    assert provider["VpcConfig"] == {
+        "SubnetIds": {"Ref": "ManagedSubnetIds"}, "SecurityGroupIds": {"Ref": "ManagedSecurityGroupIds"},
+    }  # fmt: skip
+    assert provider["CapacityProviderScalingConfig"] == {"MaxVCpuCount": {"Ref": "ManagedMaxVCpus"}}
+    assert provider["InstanceRequirements"] == {"Architectures": [{"Ref": "Architecture"}]}
 
 
 def test_names_that_are_global_in_an_account_have_the_region(resources):

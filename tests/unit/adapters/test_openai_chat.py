@@ -83,7 +83,7 @@ MIXED = [*TEXTS, {"type": "image_url", "image_url": {"url": "x"}}]
             {"role": "user", "content": TEXTS, "name": "n", "x": None},
             {"role": "user", "content": TEXTS, "name": "n", "x": None},
         ),
-        (in_dialect(flattens_content=True), {"role": "user", "content": TEXTS}, {"role": "user", "content": "a\nb"}),
+        (in_dialect(flattens_content=True), {"role": "user", "content": TEXTS}, {"role": "user", "content": "ab"}),
         (in_dialect(flattens_content=True), {"role": "user", "content": []}, {"role": "user", "content": ""}),
         (in_dialect(flattens_content=True), {"role": "user", "content": MIXED}, {"role": "user", "content": MIXED}),
         (

@@ -1,6 +1,7 @@
 """Conversations that other models left behind, as each provider takes them."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from haimaker.adapters.gemini.schemas import to_schema
 from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 from haimaker.operations.attempt import Attempt
-from haimaker.providers.registry import definition_for, get
+from haimaker.providers.registry import all_providers, definition_for, get
 from tests.support import vendor_schemas
 from tests.support.builders import attempt, chat_request
 
@@ -218,10 +219,18 @@ def test_a_result_with_references_in_it_is_a_text_to_gemini(text: str, response:
     assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == response
 
 
-def test_parts_of_a_result_are_joined_as_they_are() -> None:
-    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    body = sent("gemini/gemini-3.1-pro", [*called("{}"), {**RESULT, "content": parts}])
-    assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"output": "ab"}
+@pytest.mark.parametrize(
+    "target", [f"{provider.name}/m" for provider in all_providers() if provider.adapter and not provider.offline]
+)
+def test_text_parts_are_joined_as_they_are(target: str) -> None:
+    """Wherever a format wants one text: nothing comes between them that nobody wrote."""
+    parts = [{"type": "text", "text": "qa"}, {"type": "text", "text": "qb"}]
+    conversation = [{"role": "system", "content": parts}, {**USER, "content": parts}, {**SAID, "content": parts}, USER]
+    results = [*called("{}"), {**RESULT, "content": parts}]
+    for messages in (conversation, *([] if "tools" in get(target[:-2]).dialect.refuse else [results])):
+        body = json.dumps(sent(target, messages))
+        joined = re.findall(r"qa(?:qb|\"}, {(?:\"type\": \"text\", )?\"text\": \"qb|\"}}, {\"content\": {\"text\": \"qb)", body)
+        assert len(joined) == body.count("qa") == (3 if messages is conversation else 1), body
 
 
 def test_mistral_gets_a_turn_between_a_result_and_the_user_and_a_last_one_that_begins_the_answer() -> None:

@@ -22,6 +22,15 @@ def test_at_the_break_even_both_cost_the_same():
     assert requests * lambda_cost.waiting_usd(512, 5) == pytest.approx(lambda_cost.container_month_usd())
 
 
+def test_at_the_break_even_instances_cost_the_same():
+    """About $206 a month, against $1,335 for ten million requests of 20 seconds."""
+    requests = lambda_cost.break_even_on_instances(512, 20)
+    managed = lambda_cost.instances_month_usd() + requests * lambda_cost.INVOCATION_USD
+    assert requests * lambda_cost.waiting_usd(512, 20) == pytest.approx(managed)
+    assert lambda_cost.instances_month_usd() == pytest.approx(205.5, abs=0.1)
+    assert 1e7 * lambda_cost.waiting_usd(512, 20) == pytest.approx(1_335, abs=1)
+
+
 def test_the_guide_shows_what_it_prints():
     guide = (Path(__file__).parents[3] / "docs/deploy.md").read_text()
     assert "\n".join(lambda_cost.lines()) in guide

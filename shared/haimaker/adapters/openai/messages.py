@@ -105,7 +105,7 @@ def _move_mark(content: Any, marker: Any) -> Any:
 
 
 def _flatten(parts: list[Any]) -> Any:
-    """Text parts as one string; a list with anything else stays, for the provider to judge."""
+    """Text parts as one string, without anything between them; a list with anything else stays, for the provider to judge."""
     if all(isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in parts):
-        return "\n".join(part["text"] for part in parts)
+        return "".join(part["text"] for part in parts)
     return parts

@@ -111,7 +111,7 @@ def _with_schema_in_words(body: JSON) -> JSON:
     if isinstance(content, str):
         instruction = {**messages[start - 1], "content": f"{content}\n{words}"}
     elif isinstance(content, list):
-        instruction = {**messages[start - 1], "content": [*content, {"type": "text", "text": words}]}
+        instruction = {**messages[start - 1], "content": [*content, {"type": "text", "text": f"\n{words}"}]}
     else:
         before, instruction = messages[:start], {"role": "system", "content": words}
     return {**body, "response_format": {"type": "json_object"}, "messages": [*before, instruction, *messages[start:]]}

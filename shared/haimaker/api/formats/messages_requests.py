@@ -27,6 +27,9 @@ OWN_BLOCKS = frozenset(
     {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
 )
 """Of earlier answers: only their maker understands them."""
+BLOCKS = OWN_BLOCKS | {"text", "image", "document", "search_result", "thinking", "tool_use", "tool_result"}
+"""Others are of a tool of Anthropic's, or of tomorrow: in an earlier answer only their maker understands them either, and elsewhere
+nobody else can be told them."""
 
 
 def find_refusal(body: JSON) -> BadRequestError | None:
@@ -34,7 +37,28 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     for name, why in REFUSED.items():
         if body.get(name):
             return BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    told = [("system", body.get("system"))]
+    told += [
+        (f"messages[{position}].content", message.get("content"))
+        for position, message in enumerate(body["messages"])
+        if message.get("role") != "assistant"
+    ]
+    return next(filter(None, (_find_strange(content, param) for param, content in told)), None)
+
+
+def _find_strange(content: Any, param: str) -> BadRequestError | None:
+    """The refusal of the first block that only Anthropic may know."""
+    for index, block in enumerate(content if isinstance(content, list) else ()):
+        where = f"{param}[{index}]"
+        if _is_strange(block):
+            return _invalid(f"{where}.type", f"a block of type {block['type']!r} can't stand here")
+        if block.get("type") == "tool_result" and (inner := _find_strange(block.get("content"), f"{where}.content")):
+            return inner
     return None
+
+
+def _is_strange(block: JSON) -> bool:
+    return isinstance(block.get("type"), str) and block["type"] not in BLOCKS
 
 
 def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
@@ -128,7 +152,7 @@ def _assistant_message(blocks: Sequence[JSON], param: str) -> JSON:
             message.setdefault("thinking_blocks", []).append(block)
         elif kind == "tool_use":
             message.setdefault("tool_calls", []).append(_call(block, f"{param}[{index}]"))
-        elif kind not in OWN_BLOCKS:
+        elif kind not in OWN_BLOCKS and not _is_strange(block):
             texts.append(_part(block, f"{param}[{index}]"))
     if texts:
         message["content"] = texts
@@ -171,6 +195,8 @@ def _part(block: JSON, param: str) -> JSON:
         told = "\n".join(str(part.get("text") or "") for part in _blocks(block.get("content"), f"{param}.content"))
         head = "\n".join(str(block[name]) for name in ("title", "source") if block.get(name))
         return _with_cache_control({"type": "text", "text": f"{head}\n\n{told}"}, block)
+    if _is_strange(block):
+        return {"type": "text", "text": ""}
     raise _invalid(f"{param}.type", f"a block of type {kind!r} can't stand here")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from haimaker.api.formats import messages
-from haimaker.api.formats.messages_requests import to_chat
+from haimaker.api.formats.messages_requests import find_refusal, to_chat
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
@@ -166,7 +166,7 @@ def test_what_only_anthropic_has_is_left_out_and_named(fields: dict[str, Any], d
         ({"messages": []}, BadRequestError, "messages"),
         ({"messages": [{"role": "robot", "content": "x"}]}, BadRequestError, "messages[0].role"),
         ({"messages": [{"role": "user", "content": 5}]}, BadRequestError, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, BadRequestError, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "tool_use"}]}]}, BadRequestError, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": ["text"]}]}]}, BadRequestError, "messages[0].content[0].type"),
         ({"messages": [{"role": "assistant", "content": [{"type": {}}]}]}, BadRequestError, "messages[0].content[0].type"),
         (
@@ -187,6 +187,30 @@ def test_what_can_not_be_read_is_refused(fields: dict[str, Any], error: type[API
     with pytest.raises(error) as raised:
         to_chat(asked(**fields))
     assert raised.value.param == param
+
+
+VIDEO: dict[str, Any] = {"type": "video", "url": "https://a.example"}
+RESULT: dict[str, Any] = {"type": "tool_result", "tool_use_id": "t", "content": [VIDEO]}
+TURN: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "Hi"}, VIDEO]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"messages": [TURN]}, "messages[0].content[1].type"),
+        ({"messages": [*HELLO, {"role": "user", "content": [RESULT]}]}, "messages[1].content[0].content[0].type"),
+        ({"messages": [{**TURN, "role": "system"}, *HELLO]}, "messages[0].content[1].type"),
+        ({"messages": HELLO, "system": [VIDEO]}, "system[0].type"),
+        ({"messages": HELLO, "mcp_servers": [{"name": "m"}]}, "mcp_servers"),
+        ({"messages": [*HELLO, {**TURN, "role": "assistant"}, *HELLO]}, None),
+    ],
+)
+def test_what_only_anthropic_may_know_only_it_is_told(fields: dict[str, Any], param: str | None) -> None:
+    """Of an earlier answer it is left out for others, as what its own tools found."""
+    refusal = find_refusal(asked(**fields))
+    assert (refusal.param if refusal else None) == param
+    chat, _ = to_chat(asked(**fields))
+    assert "video" not in json.dumps(chat)
 
 
 def test_a_whole_answer() -> None:
