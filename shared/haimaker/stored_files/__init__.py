@@ -29,13 +29,13 @@ FILES, ENDS = "files#", "file_ends"
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_BATCH_BYTES = 200 * 1024 * 1024
 """https://platform.openai.com/docs/api-reference/files/create"""
+MAX_FILES, MAX_KEPT_BYTES = 1_000, 10 * 1024 * 1024 * 1024
+"""Of an owner at a time: one key would fill the disk for all. Those that come at the same moment may be a few more."""
 MIN_LASTS_S, MAX_LASTS_S = 3_600, 2_592_000
 DEFAULT_LASTS_S = MAX_LASTS_S
 """Of a file whose client says nothing of it: 30 days, as OpenAI keeps batches' files."""
 UPLOAD_PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 BATCH_OUTPUT = "batch_output"
-MAX_OWNED, MAX_OWNED_BYTES = 2_000, 20 * 1024**3
-"""What one owner may have together before it can't send another one."""
 SWEPT = 100
 """Ended files that are deleted when another one comes."""
 
@@ -113,10 +113,10 @@ class StoredFiles:
             after = read[-1].name if read else after
         return found[:limit], len(found) > limit
 
-    def is_full(self, owner: str) -> bool:
-        """Whether an owner has as many files, or as many bytes, as it may."""
-        found, more = self.page(owner, None, MAX_OWNED)
-        return more or len(found) == MAX_OWNED or sum(file.size for file in found) >= MAX_OWNED_BYTES
+    def is_full(self, owner: str, size: int = 0) -> bool:
+        """Whether an owner has as much as one may have, or would with a file of this size."""
+        files, _ = self.page(owner, None, MAX_FILES)
+        return len(files) >= MAX_FILES or sum(file.size for file in files) + size > MAX_KEPT_BYTES
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
         """Raises BlobNotFound."""
