@@ -264,6 +264,28 @@ def claude_5_5(body: JSON) -> None:
     assert body["messages"][-1]["role"] != "assistant", "This model does not support assistant message prefill"
 
 
+def claude_5(body: JSON) -> None:
+    """https://platform.claude.com/docs/en/about-claude/models/whats-new-opus-5: it can be forced to a tool while it does not think,
+    and thinks unless it is told not to."""
+    anthropic({"model": "m", **body})
+    _forced_without_thinking(body.get("tool_choice", {}).get("type") in ("any", "tool"), body)
+    assert not {"temperature", "top_p", "top_k"} & set(body)
+    assert body["messages"][-1]["role"] != "assistant", "This model does not support assistant message prefill"
+
+
+def bedrock_claude_5(body: JSON) -> None:
+    bedrock_loop(body)
+    choice = body.get("toolConfig", {}).get("toolChoice", {})
+    _forced_without_thinking(bool({"any", "tool"} & set(choice)), body.get("additionalModelRequestFields", {}))
+    assert not {"temperature", "topP"} & set(body.get("inferenceConfig", {}))
+
+
+def _forced_without_thinking(forced: bool, own: JSON) -> None:
+    kind = own.get("thinking", {}).get("type")
+    assert not forced or kind == "disabled", "Thinking may not be enabled when tool_choice forces tool use"
+    assert kind in (None, "adaptive", "disabled"), '"thinking.type.enabled" is not supported for this model'
+
+
 def bedrock_claude_5_5(body: JSON) -> None:
     bedrock_loop(body)
     choice = body.get("toolConfig", {}).get("toolChoice", {})
@@ -292,7 +314,9 @@ def databricks_claude(body: JSON) -> None:
 CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "anthropic": anthropic,
     "bedrock": bedrock_loop,
+    "bedrock_claude_5": bedrock_claude_5,
     "bedrock_claude_5_5": bedrock_claude_5_5,
+    "claude_5": claude_5,
     "claude_5_5": claude_5_5,
     "cohere": cohere,
     "databricks_claude": databricks_claude,
