@@ -8,12 +8,28 @@ from haimaker.credentials.provider_secrets import SecretsError
 from haimaker.validation.settings import SettingsError
 
 from ..installation import current_version
-from . import backup, chat, completion, connect, deployment, doctor, export, importing, keys, models, payers, routes, serve, spend
+from . import (
+    backup,
+    batches,
+    chat,
+    completion,
+    connect,
+    deployment,
+    doctor,
+    export,
+    importing,
+    keys,
+    models,
+    payers,
+    routes,
+    serve,
+    spend,
+)
 from .context import Context
 from .stack import OperatorError
 from .terminal import Terminal
 
-COMMANDS = (serve, chat, connect, keys, payers, spend, models, routes, importing, export, backup, doctor, deployment)
+COMMANDS = (serve, chat, batches, connect, keys, payers, spend, models, routes, importing, export, backup, doctor, deployment)
 INTERRUPTED = 130
 
 

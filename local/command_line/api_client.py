@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from haimaker.http import sse
@@ -47,6 +47,23 @@ class APIClient:
     def post(self, path: str, body: Mapping[str, object]) -> JSON:
         return self._answer("POST", path, dict, body)
 
+    def upload(self, file: Path, purpose: str) -> JSON:
+        """A file of this machine as one that the gateway keeps, sent as it is read."""
+        try:
+            with file.open("rb") as opened:
+                return self._answer("POST", "/files", dict, {"purpose": purpose}, file=(file.name, opened))
+        except OSError as error:
+            raise OperatorError(f"{file} can't be read: {error.strerror}.") from None
+
+    def download(self, path: str, file: Path) -> None:
+        """Writes an answer to a file of this machine as it comes."""
+        try:
+            with self._open("GET", path, timeout_s=STREAM_TIMEOUT_S) as answer, file.open("wb") as opened:
+                for piece in answer.iter_bytes():
+                    opened.write(piece)
+        except OSError as error:
+            raise OperatorError(f"{file} can't be written: {error.strerror}.") from None
+
     def stream(self, path: str, body: Mapping[str, object]) -> Iterator[JSON]:
         """The chunks of a streamed answer as they come."""
         with self._open("POST", path, body, timeout_s=STREAM_TIMEOUT_S) as answer:
@@ -67,9 +84,15 @@ class APIClient:
             number, pages = number + 1, page["total_pages"]
 
     def _answer(
-        self, method: str, path: str, kind: type[T], body: Mapping[str, object] | None = None, query: JSON | None = None
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: Mapping[str, object] | None = None,
+        query: JSON | None = None,
+        file: tuple[str, BinaryIO] | None = None,
     ) -> T:
-        with self._open(method, path, body, query) as answer:
+        with self._open(method, path, body, query, STREAM_TIMEOUT_S if file else TIMEOUT_S, file) as answer:
             try:
                 document = json.loads(answer.read())
             except ValueError:
@@ -86,14 +109,16 @@ class APIClient:
         body: Mapping[str, object] | None = None,
         query: JSON | None = None,
         timeout_s: float = TIMEOUT_S,
+        file: tuple[str, BinaryIO] | None = None,
     ) -> Iterator["httpx2.Response"]:
         import httpx2
 
         headers = {b"authorization": b"Bearer " + self.key.encode()} if self.key else {}
+        content: JSON = {"data": body, "files": {"file": file}} if file else {"json": body}
         address, answered = self.url.rstrip("/") + path, False
         try:
             with _client(self.url).stream(
-                method, address, params=query or None, json=body, headers=headers, timeout=timeout_s
+                method, address, params=query or None, headers=headers, timeout=timeout_s, **content
             ) as answer:
                 answered = True
                 if not answer.is_success:

@@ -60,6 +60,10 @@ class Terminal:
     def confirm(self, question: str) -> bool:
         return self.ask(f"{question} Type yes to do so: ").strip() == "yes"
 
+    def screen(self) -> "Console":
+        """Where progress is shown."""
+        return _screen()
+
     def each(self, items: Iterable[T], count: int | None, what: Callable[[T], str]) -> Iterator[T]:
         """The items, each named on the terminal while it is worked on."""
         if not sys.stderr.isatty():

@@ -8,6 +8,8 @@ from playwright.sync_api import Page
 
 from haimaker.api.console import FOLDER
 from tests.console.conftest import Console
+from tests.contract.money_support import Desk
+from tests.support.openai_wire import plays_openai
 
 EVENTS = 'data: {\\"a\\":1}\\n\\n: silence\\n\\ndata: é\\r\\ndata: 2\\r\\n\\r\\nevent: x\\ndata:[DONE]\\n\\ndata: cut'
 READ = f"""async (size) => {{
@@ -35,6 +37,29 @@ ATTEMPTS = """[
 
 CHAT = """{model: "m", messages: [{role: "system", content: "s"}, {role: "user", content: "u"}], max_tokens: 5, stream: true,
   stream_options: {}}"""
+
+
+PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+WEATHER = {
+    "name": "weather",
+    "description": "Tells it",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+FULL: dict = {
+    "model": "hosted_vllm/any",
+    "messages": [
+        {"role": "system", "content": "Be brief"},
+        {"role": "user", "content": [{"type": "text", "text": "Where?"}, {"type": "image_url", "image_url": {"url": PNG}}]},
+        {"role": "assistant", "content": "Looking", "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+    ],
+    "tools": [{"type": "function", "function": WEATHER}],
+    "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}},
+    "max_tokens": 50,
+}  # fmt: skip
+"""A chat with all that the playground can ask for, but for an effort."""
 
 
 def form(**given: str) -> str:
@@ -84,6 +109,19 @@ CASES = [
     (f"code_samples.translate.gemini({CHAT})",
      {"model": "m", "contents": [{"role": "user", "parts": [{"text": "u"}]}], "systemInstruction": {"parts": [{"text": "s"}]},
       "generationConfig": {"maxOutputTokens": 5}}),
+    ("[{reasoning_effort: 'low'}].map((asked) => ({model: 'm', messages: [], ...asked})).map((chat) =>"
+     " [code_samples.translate.responses(chat).reasoning, code_samples.translate.messages(chat).output_config,"
+     " code_samples.translate.gemini(chat).generationConfig])",
+     [[{"effort": "low"}, {"effort": "low"}, {"thinkingConfig": {"thinkingLevel": "low"}}]]),
+    ("conversation.parameters({temperature: '0.5', max_tokens: '', effort: 'low', schema: '', stream: false,"
+     " tools: '[{\"name\": \"f\"}]'})",
+     {"temperature": 0.5, "reasoning_effort": "low", "tools": [{"type": "function", "function": {"name": "f"}}]}),
+    ("(() => { const answer = {content: '', thought: '', calls: [], about: {}};"
+     " const piece = (call) => ({choices: [{delta: {tool_calls: [call]}}]});"
+     " conversation.take(answer, piece({index: 0, id: 'c', function: {name: 'f', arguments: ''}}), 'delta');"
+     " conversation.take(answer, piece({index: 0, function: {arguments: '{\"a\":'}}), 'delta');"
+     " conversation.take(answer, piece({index: 0, function: {arguments: '1}'}}), 'delta'); return answer.calls; })()",
+     [{"id": "c", "name": "f", "args": '{"a":1}'}]),
 ]  # fmt: skip
 
 
@@ -105,3 +143,29 @@ def test_pure_modules(evaluate):
 def test_any_split_of_the_bytes_gives_the_same_events(evaluate):
     found = evaluate(f"await Promise.all([1, 2, 3, 7, 1000].map({READ}))")
     assert found == [['{"a":1}', "é\n2", "[DONE]"]] * 5
+
+
+@pytest.mark.parametrize(("format", "path"), [("responses", "/responses"), ("messages", "/messages"), ("gemini", "")])
+def test_a_translation_is_the_same_request(evaluate, desk: Desk, format: str, path: str):
+    """As the gateway reads it: what the provider is sent is what it is sent of the chat itself."""
+    desk.upstream.answers(plays_openai('{"n": 1}'))
+    sent = []
+    body = evaluate(f"code_samples.translate.{format}({json.dumps(FULL)})")
+    for where, asked in (("/chat/completions", FULL), (path or f"/v1beta/models/{FULL['model']}:generateContent", body)):
+        answer = desk.ask("POST", where if where[1] != "v" else desk.url.removesuffix("/v1") + where, asked)
+        assert answer.status_code == 200, answer.text
+        sent.append(desk.upstream.calls[-1].json)
+    chat, translated = ({name: found[name] for name in ("messages", "tools", "response_format")} for found in sent)
+    for found in (chat, translated):
+        found["response_format"] = found["response_format"]["json_schema"]["schema"]
+        found["tools"] = [{name: tool["function"].get(name) for name in WEATHER} for tool in found["tools"]]
+        for message in found["messages"]:
+            for call in message.get("tool_calls", ()):
+                call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+                if format == "gemini":  # whose calls have no ids
+                    call["id"] = "call_1"
+            if message["role"] == "tool" and format == "gemini":
+                message |= {"tool_call_id": "call_1", "content": "sunny" if "sunny" in message["content"] else message["content"]}
+            if message["role"] == "system" and isinstance(message["content"], list):
+                message["content"] = message["content"][0]["text"]
+    assert translated == chat

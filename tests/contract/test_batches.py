@@ -54,13 +54,13 @@ def rows(client: openai.OpenAI, file_id: str | None) -> list[JSON]:
 
 
 def nothing_is_left(desk: Desk, key: str, batch: Any) -> None:
-    """Nothing is held, the records are what was spent, and the folder of the batch is gone."""
+    """Nothing is held, the records are what was spent, and the folder of the batch is gone, a moment after its end is told."""
     spent, held, total = desk.money(key)
     assert (held, spent, total) == (0, sum(record.cost_nanousd for record in desk.records(key)), spent)
     assert round(batch.usage.cost * 10**9) == spent
     folder = desk.gateway.settings.stored_folder
     assert folder
-    assert not (folder / "batches" / batch.id).exists()
+    wait_until(lambda: not (folder / "batches" / batch.id).exists())
 
 
 def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream):
@@ -236,8 +236,8 @@ def test_a_cancelled_batch_keeps_what_was_answered(
     desk: Desk, key: str, client: openai.OpenAI, upstream: FakeUpstream, gate: threading.Event
 ) -> None:
     upstream.answers(waiting(gate))
-    lines = [line("first", "demo/echo"), *(line(str(number)) for number in range(60))]
-    batch = until(client, begin(client, lines), lambda now: now.status == "in_progress" and bool(upstream.calls))
+    lines, before = [line("first", "demo/echo"), *(line(str(number)) for number in range(60))], len(upstream.calls)
+    batch = until(client, begin(client, lines), lambda now: len(upstream.calls) > before)
     batch = client.batches.cancel(batch.id)
     assert (batch.status, batch.cancelling_at is not None) == ("cancelling", True)
     assert client.batches.cancel(batch.id).status == "cancelling"
@@ -271,12 +271,13 @@ def test_a_key_that_is_blocked_ends_its_batches(
     batch = until(client, begin(client, [line(str(number)) for number in range(50)]), lambda now: now.status == "in_progress")
     desk.admin("/key/block", key=key)
     directory = BatchDirectory(desk.gateway.store.documents)
-    wait_until(lambda: [now.status for now in directory.open() if now.id == batch.id] == ["cancelling"])
+    wait_until(lambda: all(now.status == "cancelling" for now in directory.open() if now.id == batch.id))
     gate.set()
     desk.admin("/key/unblock", key=key)
     batch = ended(client, batch)
     assert batch.status == "cancelled"
     assert batch.request_counts.completed <= 32
+    assert batch.request_counts.failed == 0
 
 
 def test_failures_are_tried_again_and_what_stays_one_is_told(

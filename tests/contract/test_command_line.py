@@ -295,3 +295,22 @@ def test_requests_and_keys_are_exported(desk: Desk, haimaker: Run, tmp_path: Pat
     assert {"=cmd()", "admin"} <= {each["key_alias"] for each in exported}
     assert key not in file.read_text()
     assert "can't be made" in haimaker(f"export keys --output {file}", status=1)
+
+
+def test_a_file_of_requests_is_answered(tmp_path: Path, haimaker: Run):
+    body = {"model": "demo/echo", "messages": [{"role": "user", "content": "Hi"}]}
+    good = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    lines, wrong = tmp_path / "lines.jsonl", tmp_path / "wrong.jsonl"
+    lines.write_text(json.dumps(good) + "\n" + json.dumps({**good, "custom_id": "b", "body": {**body, "messages": 7}}))
+    assert "completed: 1 of 2 answered, 1 failed; $0.00" in haimaker(f"batches run {lines} --errors {tmp_path}/not", status=1)
+    assert json.loads((tmp_path / "lines.output.jsonl").read_text())["custom_id"] == "a"
+    assert json.loads((tmp_path / "not").read_text())["custom_id"] == "b"
+    wrong.write_text(json.dumps(good) + "\n" + json.dumps(good))
+    assert "line 2: " in (said := haimaker(f"batches run {wrong}", status=1))
+    assert "(duplicate_custom_id)" in said
+    [failed, done, *_] = json.loads(haimaker("batches list --json"))
+    assert (failed["status"], done["status"]) == ("failed", "completed")
+    assert re.search(rf"{done['id']} +completed +/v1/chat/completions +2 +1 +1", haimaker("batches list"))
+    assert "batch_not_cancellable" in haimaker(f"batches cancel {done['id']}", status=1)
+    assert "begins with no request" in haimaker(f"batches run {tmp_path}/not", status=1)
+    assert "can't be read" in haimaker(f"batches run {tmp_path}/none", status=1)

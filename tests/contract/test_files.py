@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from haimaker import stored_files
 from haimaker.api import files as files_api
 from haimaker.blobs.folder import FolderBlobs
 from haimaker.stored_files import DEFAULT_LASTS_S, MAX_LASTS_S
@@ -130,6 +131,20 @@ def test_a_file_over_the_most_is_refused_and_leaves_nothing(
     answer = post(desk, key, files=fields if first else fields[::-1])
     assert (answer.status_code, answer.json()["error"]["param"]) == (413, "file")
     assert post(desk, key, files=[("purpose", (None, purpose)), ("file", ("a", bytes(1_000)))]).status_code == 200
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MAX_FILES", 2), ("MAX_KEPT_BYTES", 2_000)])
+def test_nobody_fills_the_place_of_all(desk: Desk, key: str, monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> None:
+    """What is over an owner's bound is refused and leaves nothing; another's is not touched by it."""
+    monkeypatch.setattr(stored_files, bound, most)
+    form: Any = [("purpose", (None, "batch")), ("file", ("a", bytes(1_000)))]
+    kept = [post(desk, key, files=form).json()["id"] for _ in range(2)]
+    refused = post(desk, key, files=form)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "file_storage_full")
+    assert len(desk.ask("GET", "/files", key=key).json()["data"]) == 2
+    assert post(desk, desk.key(), files=form).status_code == 200
+    assert desk.ask("DELETE", f"/files/{kept[0]}", key=key).status_code == 200
+    assert post(desk, key, files=form).status_code == 200
 
 
 def post(desk: Desk, key: str = "none", **content: Any) -> httpx.Response:

@@ -14,8 +14,6 @@ from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import error, plays_openai
 from tests.support.reply import Reply
 
-pytest.importorskip("opentelemetry.sdk", reason="requirements-dev.txt has changed: make test installs it")
-
 CONFIG = """
 [routes.pair]
 targets = ["openai/gpt-4o-mini"]

@@ -4,6 +4,7 @@ import json
 import time
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -172,3 +173,42 @@ def test_fetched_images_are_held_until_the_answer(tmp_path, upstream: FakeUpstre
             refused = ask(3)
             assert (error_of(refused), refused.headers["retry-after"]) == ((429, "gateway_busy"), "1")
             assert not image_fetcher.HELD._taken
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openai/gpt-4o-mini\u200b",
+        "openai/gpt-4o-mini ",
+        " openai/gpt-4o-mini",
+        "openai/gpt-4o-mini\x00",
+        "openai/gpt-4o-mini\n",
+        "openai/ｇpt-4o-mini",
+        "openai/gpt‑4o‑mini",
+        "OPENAI/gpt-4o-mini",
+        "openai/GPT-4O-MINI",
+        "openai//gpt-4o-mini",
+        "openai/./gpt-4o-mini",
+        "openai/../openai/gpt-4o-mini",
+        "openai/gpt-4o-mini/../gpt-4o",
+        "openai/gpt-4o-mini%2f..%2fgpt-4o",
+        "openai/gpt-4o-mini?x=",
+        "openai/gpt-4o-mini#",
+        "openai\\gpt-4o-mini",
+        "openai/gpt-4o-mini\ud800",
+    ],
+    ids=ascii,
+)
+def test_no_other_spelling_of_a_name_passes_for_it(tmp_path, upstream: FakeUpstream, name: str):
+    """A key that may use one model has no more by another letter of the same look, be it by a path."""
+    upstream.forget()
+    upstream.answers(openai_wire.plays_openai())
+    with serving(tmp_path, upstream) as desk:
+        key = desk.key(models=["openai/gpt-4o-mini"], max_budget=1)
+        answer = desk.ask("POST", "/chat/completions", chat_body(name), key=key)
+        assert answer.status_code in (400, 403, 404), answer.text
+        path = f"/deployments/{quote(name.encode('utf-8', 'surrogatepass'), safe='')}/chat/completions"
+        assert desk.ask("POST", f"/openai{path}", chat_body(name), key=key).status_code in (400, 403, 404)
+        assert upstream.calls == []
+        assert desk.money(key) == (0, 0, 0)
+        assert desk.chat(key).status_code == 200

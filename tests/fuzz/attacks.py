@@ -1,5 +1,6 @@
 """Attacks on a gateway in a process of its own, and how soon another client's `GET /health` is answered meanwhile."""
 
+import gzip
 import http.client
 import json
 import select
@@ -21,11 +22,14 @@ SIZE = 5_900_000
 Attack = Callable[[World], object]
 
 
-def post(at: World, path: str, raw: bytes, content_type: str = "application/json", key: str | None = None) -> int:
+def post(
+    at: World, path: str, raw: bytes, content_type: str = "application/json", key: str | None = None, encoding: str = "identity"
+) -> int:
     """The status, 0 if there was none."""
     connection = at.connect()
+    headers = {"authorization": f"Bearer {key or at.keys[1]}", "content-type": content_type, "content-encoding": encoding}
     try:
-        connection.request("POST", path, raw, {"authorization": f"Bearer {key or at.keys[1]}", "content-type": content_type})
+        connection.request("POST", path, raw, headers)
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -89,7 +93,21 @@ def endless_events(at: World) -> None:
         connection.close()
 
 
+def zipped(at: World) -> None:
+    post(at, CHAT, ZIPPED, key=at.keys[0], encoding="gzip")
+
+
+def small_chunks(at: World) -> None:
+    """A body of which each byte is a chunk."""
+    host, port = at.server.url.split("/")[2].split(":")
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {at.keys[0]}\r\ntransfer-encoding: chunked\r\n\r\n"
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + b"1\r\na\r\n" * 500_000 + b"0\r\n\r\n")
+        connection.recv(65_536)
+
+
 CHAT, RERANK, AUDIO = "/v1/chat/completions", "/v1/rerank", "/v1/audio/transcriptions"
+RESPONSES, MESSAGES_PATH, GOOGLE = "/v1/responses", "/v1/messages", "/v1beta/models/gemini-2.5-flash:generateContent"
 FORM = "multipart/form-data; boundary=x"
 PART = b'--x\r\ncontent-disposition: form-data; name="%b"\r\ncontent-type: %b\r\n\r\n%b\r\n'
 MESSAGES = b'{"model":"demo/echo","messages":['
@@ -99,6 +117,10 @@ TEXT = MESSAGES + b'{"role":"user","content":"' + b"a" * (SIZE - 200) + b'"}]}'
 SECRETS = MESSAGES + b'{"role":"user","content":"' + b"-----BEGIN PRIVATE KEY-----" * 200_000 + b'"}]}'
 DOCUMENTS = b'{"model":"demo/rerank","query":"q","documents":[' + b"1," * 900_000 + b"1]}"
 SOUND = bytes.fromhex("1a45dfa380") + bytes.fromhex("18538067") + b"\x01" + b"\xff" * 7 + b"\xec\x80" * 2_800_000
+OWN_TOOLS = b'{"model":"openai/gpt-5.4","input":"a","tools":[' + b'{"type":"web_search"},' * 40_000 + b'{"type":"mcp"}]}'
+PROMPTS = b'{"model":"openai/gpt-4o-mini","n":1,"prompt":[' + b'"a",' * 2_000 + b'"a"]}'
+CONTENTS = b'{"contents":[' + b'{"parts":[%b]},' % b",".join([b'{"text":"a"}'] * 20) * 2_300 + b'{"parts":[{"text":"a"}]}]}'
+ZIPPED = gzip.compress(MESSAGES + b'{"role":"user","content":"' + b"a" * (SIZE - 200) + b'"}]}')
 CHARSET = PART % (b"model", b"text/plain; charset=punycode", b"a" * 2_000_000 + b"-" + b"b" * 2_000_000)
 WEBM = PART % (b'file"; filename="a.webm', b"audio/webm", SOUND) + PART % (b"model", b"text/plain", b"demo/transcriptions")
 ATTACKS: dict[str, tuple[Attack, int]] = {
@@ -110,6 +132,12 @@ ATTACKS: dict[str, tuple[Attack, int]] = {
     "many names": (posts(CHAT, NAMES), 2),
     "a large text": (posts(CHAT, TEXT, key=0), 2),
     "a text like secrets": (posts(CHAT, SECRETS, key=0), 2),
+    "a provider's own tools": (posts(RESPONSES, OWN_TOOLS), 2),
+    "many prompts": (posts("/v1/completions", PROMPTS), 2),
+    "many parts": (posts(GOOGLE, CONTENTS), 2),
+    "counting tokens": (posts(f"{MESSAGES_PATH}/count_tokens", TEXT, key=0), 2),
+    "a compressed text": (zipped, 2),
+    "small chunks": (small_chunks, 2),
     "image links": (image_links, 24),
     "a form in punycode": (posts(AUDIO, CHARSET + b"--x--\r\n", FORM), 2),
     "a webm of void elements": (posts(AUDIO, WEBM + b"--x--\r\n", FORM), 2),

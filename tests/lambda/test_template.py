@@ -20,6 +20,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
 from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
+from scripts.tables_template import tables_template
 from tests.support.aws_tools import ROOT, run
 from tests.support.roles import OF_AWS_ITSELF
 
@@ -403,6 +404,23 @@ def test_tables_are_those_of_the_store_and_outlive_the_stack(resources, table, r
     assert found["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert "TableName" not in found["Properties"], "a stack could not be made again beside its old tables"
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_stack_can_begin_with_tables_that_are_there(template, tmp_path, restored):
+    """`make deploy` then changes nothing of them, but for what AWS does not restore."""
+    made = tables_template(template, restored=restored)
+    kept = {name: {**table["Properties"]} for name, table in made["Resources"].items()}
+    whole = {name: template["Resources"][name]["Properties"] for name in ("AccountsTable", "RecordsTable")}
+    lacking = {name: set(whole[name]) - set(kept[name]) for name in whole}
+    assert all({**kept[name], **{part: whole[name][part] for part in lacking[name]}} == whole[name] for name in whole)
+    assert ({"StreamSpecification", "TimeToLiveSpecification"} <= lacking["RecordsTable"]) == restored
+    assert restored or not any(lacking.values())
+    assert all(table["DeletionPolicy"] == "RetainExceptOnCreate" for table in made["Resources"].values())
+    text = json.dumps(made)
+    assert len(text) < 51_200, "more is not taken as a text"
+    (tmp_path / "tables.json").write_text(text)
+    assert restored or run("cfn-lint", "--ignore-checks", "W", "--", str(tmp_path / "tables.json")) == ""
 
 
 def test_an_upgrade_makes_one_index_and_the_deployment_after_it_takes_one_away(resources):

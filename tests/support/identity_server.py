@@ -14,15 +14,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
+import oidc_provider_mock
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from oidc_provider_mock import User
 from werkzeug.serving import make_server
 
 from haimaker.http.values import JSON
 
-oidc_provider_mock = pytest.importorskip("oidc_provider_mock", reason="requirements-dev.txt has changed: make test installs it")
-User = oidc_provider_mock.User
 StartResponse = Callable[..., Any]
 ANY_CLIENT = "Basic " + base64.b64encode(b"haimaker:any").decode()
 """For clients without a secret, which the mock does not know."""
@@ -47,7 +46,7 @@ roles = [
 class IdentityServer:
     """`sign` makes an ID token of its claims; a test puts another in its place."""
 
-    def __init__(self, *people: Any) -> None:
+    def __init__(self, *people: User) -> None:
         self._app = oidc_provider_mock.app(user_claims=people, require_nonce=True)
         self._challenges: dict[str, str] = {}
         """By the state that a browser brought, PKCE's challenge; then by the code that it was given."""

@@ -56,7 +56,7 @@ HAS_FILES = ("completed", "expired", "cancelled")
 
 def create(gateway: "Services", request: Request) -> Response:
     """POST /v1/batches. Raises APIError."""
-    account, runner, body = _authenticate(gateway, request), _runner(gateway), parse_json(request.body)
+    account, runner, body = authenticate(gateway, request), runner_of(gateway), parse_json(request.body)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if body.get(name) is None:
             raise missing_parameter(name)
@@ -78,7 +78,9 @@ def create(gateway: "Services", request: Request) -> Response:
     return json_response(to_json(batch))
 
 
-def begin(gateway: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int) -> Batch:
+def begin(
+    gateway: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
+) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
     directory, owner, now_s = BatchDirectory(gateway.store.documents), owner_of(account), time.time()
     _require_budget(gateway, account)
@@ -96,7 +98,7 @@ def begin(gateway: "Services", account: Account, file_id: str, endpoint: str, me
         "metadata": metadata,
         "account_id": account.id,
         "output_lasts_s": lasts_s,
-        "total": 0,
+        "total": total,
         "completed": 0,
         "failed": 0,
         "cost_nanousd": 0,
@@ -111,7 +113,7 @@ def begin(gateway: "Services", account: Account, file_id: str, endpoint: str, me
 
 def list_batches(gateway: "Services", request: Request) -> Response:
     """GET /v1/batches, the newest first. Raises APIError."""
-    account = _authenticate(gateway, request)
+    account = authenticate(gateway, request)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
     found, more = BatchDirectory(gateway.store.documents).page(owner_of(account), page.after, page.limit)
     return json_response(to_list([to_json(batch) for batch in found], has_more=more))
@@ -129,7 +131,7 @@ def cancel(gateway: "Services", request: Request) -> Response:
 
 def cancel_batch(gateway: "Services", batch: Batch) -> Batch:
     """Raises ConflictError where there is nothing to cancel any more."""
-    directory, runner = BatchDirectory(gateway.store.documents), _runner(gateway)
+    directory, runner = BatchDirectory(gateway.store.documents), runner_of(gateway)
     while batch.status != CANCELLING:
         if batch.status in (*ENDED, FINALIZING):
             message = f"Cannot cancel a batch with status '{batch.status}'."
@@ -142,7 +144,7 @@ def cancel_batch(gateway: "Services", batch: Batch) -> Batch:
 
 def find_batch(gateway: "Services", request: Request) -> Batch:
     """A batch of a request's key. Raises NotFoundError."""
-    account, batch_id = _authenticate(gateway, request), request.path["id"]
+    account, batch_id = authenticate(gateway, request), request.path["id"]
     batch = BatchDirectory(gateway.store.documents).get(owner_of(account), batch_id)
     if batch is None:
         raise NotFoundError(f"No batch found with id '{batch_id[:64]}'.", param="id", code="batch_not_found")
@@ -173,13 +175,13 @@ def to_json(batch: Batch) -> JSON:
     }
 
 
-def _authenticate(gateway: "Services", request: Request) -> Account:
+def authenticate(gateway: "Services", request: Request) -> Account:
     account = gateway.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     return account
 
 
-def _runner(gateway: "Services") -> BatchRunner:
+def runner_of(gateway: "Services") -> BatchRunner:
     if gateway.batches is None:
         raise ServiceUnavailableError("This gateway has no batches.", code="no_batches", headers={"x-should-retry": "false"})
     return gateway.batches

@@ -173,6 +173,12 @@ LOCAL_ROUTES = (
     Route("GET", "/batches", "batches_list"),
     Route("GET", "/batches/{id}", "batches_retrieve"),
     Route("POST", "/batches/{id}/cancel", "batches_cancel"),
+    Route("POST", "/messages/batches", "messages_batches_create"),
+    Route("GET", "/messages/batches", "messages_batches_list"),
+    Route("GET", "/messages/batches/{id}", "messages_batches_retrieve"),
+    Route("DELETE", "/messages/batches/{id}", "messages_batches_delete"),
+    Route("POST", "/messages/batches/{id}/cancel", "messages_batches_cancel"),
+    Route("GET", "/messages/batches/{id}/results", "messages_batches_results"),
 )
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, and no
 function may read what is kept of prompts and answers."""

@@ -33,6 +33,9 @@ DETAILS: JSON = {
 }  # fmt: skip
 """The fields of a record's detail that are shown, with their values for a lost request, whose record has none of them."""
 
+OF_BATCHES = ("batch", "batch_line", "custom_id", "asked_before")
+"""Fields that only the records of a batch's lines have."""
+
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
@@ -173,6 +176,7 @@ def _row(record: Record) -> JSON:
         "spend": to_usd(record.cost_nanousd),
         "cost_known": record.status == "lost" or detail.get("cost_usd") is not None,
         **{name: detail.get(name, missing) for name, missing in DETAILS.items()},
+        **{name: detail[name] for name in OF_BATCHES if name in detail},
     }
 
 

@@ -98,6 +98,9 @@ class BatchDirectory(NamedTuple):
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]
 
+    def delete(self, batch: Batch) -> None:
+        self.documents.delete(BATCHES + batch.owner, batch.id)
+
     def close(self, batch: Batch) -> None:
         """Takes a batch that has ended from those that have not."""
         self.documents.delete(OPEN, batch.id)

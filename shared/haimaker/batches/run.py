@@ -38,6 +38,7 @@ AT_ONCE = 32
 """Lines of one batch that are asked at a time, at most."""
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
+UNAUTHORIZED = 401
 RETRIED = (429, 500, 502, 503, 504, 529)
 MOST_RETRIES, LONGEST_WAIT_S = 4, 60.0
 UNPOOLED_WAIT_S = 1.0
@@ -111,8 +112,6 @@ class BatchRun:
             if error.status >= 500:
                 return False
             self._cancelled = True
-            if self.batch.status in (VALIDATING, IN_PROGRESS):
-                self._tell(status=CANCELLING, cancelling_at=int(time.time()))
         return True
 
     # Beginning: nothing is asked before all lines were read and the worst case is put aside.
@@ -245,6 +244,9 @@ class BatchRun:
             request = Request(request_id, body=line.body, batch=about)
             response = self._place.worker.handle(self._operation, request, self._accounts[0])
             body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
+            if response.status == UNAUTHORIZED:  # the key may do nothing any more: a provider's is another status
+                self.cancel()
+                return
             spent.append(self._spent(request_id))
             self._leave_room(response)
             wait_s = None if response.status == 200 else _retry_wait_s(response, tries, is_admitted=spent[-1] is not None)
@@ -285,6 +287,8 @@ class BatchRun:
         if time.monotonic() < self._told_s + TELLS_EVERY_S:
             return
         self._get_journal().flush()
+        if self._cancelled and self.batch.status == IN_PROGRESS:
+            self._tell(status=CANCELLING, cancelling_at=int(time.time()))
         self._tell()
         self._read_accounts()
 

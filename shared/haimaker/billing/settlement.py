@@ -4,7 +4,7 @@ finished, failed or was given up."""
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -40,6 +40,8 @@ class AttemptLog:
     """From its start until its provider began to answer."""
     tokens: Usage | None = None
     estimated: bool = False
+    counted: Callable[[], Usage | None] = lambda: None
+    """What its provider has counted so far of an answer that takes several turns."""
     dropped: tuple[str, ...] = ()
     _priced: tuple[Usage, int | None] | None = None
     """What was used when the cost was last asked for, and that cost."""

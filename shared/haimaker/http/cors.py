@@ -19,7 +19,7 @@ def cross_origin(headers: Mapping[str, str], allowed: Collection[str]) -> dict[s
 def preflight(headers: Mapping[str, str]) -> dict[str, str]:
     """The answer to a browser's preflight request. Headers are named one by one, as `*` would not cover `authorization`."""
     return {
-        "access-control-allow-methods": "GET, POST, PUT",
+        "access-control-allow-methods": "GET, POST, PUT, DELETE",
         "access-control-allow-headers": headers.get("access-control-request-headers", "authorization, content-type"),
         "access-control-max-age": str(PREFLIGHT_S),
         "content-type": "text/plain",

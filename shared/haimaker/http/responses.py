@@ -1,5 +1,7 @@
 """Builds whole responses: of a JSON body, or of an error."""
 
+from collections.abc import Mapping
+
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
@@ -8,6 +10,13 @@ from haimaker.http.values import JSON, Response
 def error_response(error: APIError, body: JSON | None = None) -> Response:
     """The response for an error, with OpenAI's body or with that of the client's format."""
     return Response(error.status, {"content-type": "application/json", **error.headers}, dumps(body or error.body()))
+
+
+def origin_of(headers: Mapping[str, str]) -> str:
+    """Where a request's client reaches this gateway, such as `http://127.0.0.1:8000`; empty where it does not say."""
+    host = headers.get("host")
+    scheme = headers.get("x-forwarded-proto", "http").partition(",")[0].strip().lower()
+    return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}" if host else ""
 
 
 def json_response(body: JSON | list[JSON]) -> Response:

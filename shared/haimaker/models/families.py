@@ -249,18 +249,19 @@ QWEN = (
 )
 QWQ = (Family("qwq", r"(?:qwen-)?qwq", thinks=ALWAYS, thinking_tags="closing"),)
 # https://platform.kimi.ai/docs/api/chat, …/docs/api/models-overview: what samples is fixed in models that think, which also want
-# their reasoning back with their calls; https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model.
+# their reasoning back with their calls; https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model. Since K3 they always think,
+# with an effort: https://platform.kimi.ai/docs/guide/use-reasoning-effort.
 KIMI = (
     Family(
         "kimi",
         r"kimi",
         drops=("temperature", "top_p", *PENALTIES),
-        thinks=UNASKED,
-        forces_tools_thinking=False,
+        thinks=ALWAYS,
+        efforts=_efforts("low", "low", "low", "high", "high", "max", "max"),
         wants_reasoning_back=True,
     ),
     Family("moonshot", r"moonshot-", thinks=NEVER),
-    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest)"),
+    Family("kimi-k2.5", r"kimi-(?:k2|thinking|latest|vl|dev)", thinks=UNASKED, efforts=None, forces_tools_thinking=False),
     Family("kimi-k2", r"kimi-(?:k2(?!\.|-thinking)|latest|vl|dev)", drops=(), thinks="", wants_reasoning_back=False),
     Family("kimi-thinking", r"kimi-(?:k2-)?thinking|kimi-k2\.7-code", thinks=ALWAYS),
 )

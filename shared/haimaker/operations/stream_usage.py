@@ -39,10 +39,12 @@ class StreamUsage(Protocol):
     def read(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         """The events as they come, but for those that are kept back until the cost is known."""
 
-    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
+    def count(
+        self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
+    ) -> tuple[Usage, bool] | None:
         """What was used and whether that is estimated; None where what was `known` before holds.
 
-        `sent_bytes` went to the client; `cut` is an answer that did not come to its end.
+        `sent_bytes` went to the client; `cut` is an answer that did not come to its end; its provider has counted `so_far` of it.
         """
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
@@ -71,7 +73,9 @@ class ResultUsage:
         if not self.ends:
             raise BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
 
-    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
+    def count(
+        self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
+    ) -> tuple[Usage, bool] | None:
         if known is not None:
             return None
         told = [tokens for end in self.ends if (tokens := self.request.read_usage(end.body, attempt))]
@@ -119,9 +123,11 @@ class TextUsage:
                 passes = chunk.template or passes
                 yield chunk
 
-    def count(self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool) -> tuple[Usage, bool] | None:
+    def count(
+        self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
+    ) -> tuple[Usage, bool] | None:
         """As its provider counted, at least what arrived of one that was cut, else an estimate."""
-        told = self.request.read_usage({**(self.head or {}), "usage": self.provider_usage}, attempt)
+        told = self.request.read_usage({**(self.head or {}), "usage": self.provider_usage}, attempt) or so_far
         tokens = told or self.request.estimate_usage(attempt, self.text_bytes)
         uncounted = max(0, usage.estimate_tokens(self.text_bytes) - tokens.completion) if cut else 0
         return replace(tokens, output=tokens.output + uncounted), told is None or uncounted > 0

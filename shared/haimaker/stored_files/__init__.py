@@ -29,6 +29,8 @@ FILES, ENDS = "files#", "file_ends"
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_BATCH_BYTES = 200 * 1024 * 1024
 """https://platform.openai.com/docs/api-reference/files/create"""
+MAX_FILES, MAX_KEPT_BYTES = 1_000, 10 * 1024 * 1024 * 1024
+"""Of an owner at a time: one key would fill the disk for all. Those that come at the same moment may be a few more."""
 MIN_LASTS_S, MAX_LASTS_S = 3_600, 2_592_000
 DEFAULT_LASTS_S = MAX_LASTS_S
 """Of a file whose client says nothing of it: 30 days, as OpenAI keeps batches' files."""
@@ -110,6 +112,11 @@ class StoredFiles:
             found += [file for file in files if file.expires_s > now_s and purpose in (None, file.purpose)]
             after = read[-1].name if read else after
         return found[:limit], len(found) > limit
+
+    def is_full(self, owner: str, size: int = 0) -> bool:
+        """Whether an owner has as much as one may have, or would with a file of this size."""
+        files, _ = self.page(owner, None, MAX_FILES)
+        return len(files) >= MAX_FILES or sum(file.size for file in files) + size > MAX_KEPT_BYTES
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
         """Raises BlobNotFound."""

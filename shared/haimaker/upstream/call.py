@@ -22,7 +22,7 @@ from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamRe
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
-from haimaker.pricing.usage import Usage
+from haimaker.pricing.usage import Usage, sum_usages
 from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
@@ -184,13 +184,20 @@ class UpstreamCall:
     def _read(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse) -> Result:
         """The whole of an answer in the operation's shape, and in `trial` what it used."""
         body, turn = self._body(attempt_log, part, response), adapters.paused_turn(part, attempt_log.attempt)
-        if turn:
-            body = UpstreamBody(body.headers, turn.read_whole(body.raw))
-            with suppress(APIError):  # what came before is an answer all the same
-                for _ in range(MAX_TURNS - 1):
-                    if resumed := self._resumed(attempt_log, part, adapter, turn):
-                        body = UpstreamBody(body.headers, turn.read_whole(self._body(attempt_log, part, resumed).raw))
-        return self._result(attempt_log, part, adapter, body)
+        if not turn:
+            return self._result(attempt_log, part, adapter, body)
+        body = UpstreamBody(body.headers, turn.read_whole(body.raw))
+        with suppress(APIError):  # what came before is an answer all the same
+            for _ in range(MAX_TURNS - 1):
+                if resumed := self._resumed(attempt_log, part, adapter, turn):
+                    body = UpstreamBody(body.headers, turn.read_whole(self._body(attempt_log, part, resumed).raw))
+        lost = attempt_log.tokens  # a turn that was asked for and has no end
+        result = self._result(attempt_log, part, adapter, body)
+        if lost and attempt_log.tokens:
+            attempt_log.set_usage(sum_usages([attempt_log.tokens, turn.with_whole_prompt(lost)]), estimated=True)
+        if self.cancel.requested:
+            raise BadGatewayError("The request was given up.", code="cancelled")
+        return result
 
     def _resumed(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, turn: Any) -> UpstreamResponse | None:
         """What follows a turn that was paused; None where nothing does, or can't be paid for, so that the answer ends there."""
@@ -208,6 +215,7 @@ class UpstreamCall:
         if not turn:
             yield from decode(response)
             return
+        attempt_log.counted = turn.counted
         yield from turn.read(decode(response))
         for _ in range(MAX_TURNS - 1):
             if resumed := self._resumed(attempt_log, part, adapter, turn):

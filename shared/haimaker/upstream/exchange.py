@@ -327,7 +327,8 @@ class Exchange:
 
     def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:
-            counted = stream_usage.count(attempt_log.attempt, attempt_log.tokens, self._sent_bytes, cut=cut)
+            so_far = attempt_log.counted() if cut else None
+            counted = stream_usage.count(attempt_log.attempt, attempt_log.tokens, self._sent_bytes, cut=cut, so_far=so_far)
             if counted:
                 attempt_log.set_usage(counted[0], estimated=counted[1])
 

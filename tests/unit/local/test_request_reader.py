@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from haimaker.http.errors import APIError
 from local import request_reader
-from local.request_reader import BODY_LIMIT, DISCARD_LIMIT, ClientLeft, RequestReader
+from local.request_reader import BODY_LIMIT, DISCARD_LIMIT, FREE_CHUNKS, ClientLeft, RequestReader
 
 
 class Pieces:
@@ -98,6 +98,17 @@ REFUSED = [
     (b"GET /" + b"a" * 9000, 414, "url_too_long"),
     (get(b"a: " + b"b" * 40_000), 431, "headers_too_large"),
     (b"GET / HTTP/1.1\r\na: " + b"b" * 40_000, 431, "headers_too_large"),
+    (post(b"1\r\na\r\n" * (FREE_CHUNKS + 100) + b"0\r\n\r\n", CHUNKED), 400, "malformed_request"),
+    (get(b"host: x"), 400, "malformed_request"),
+    (get(b"Host : x"), 400, "malformed_request"),
+    (get(b"host: localhost\x00.evil.example"), 400, "malformed_request"),
+    (get(b"transfer-encoding: chunked", CHUNKED), 400, "malformed_request"),
+    (get(b"transfer-encoding: \x0bchunked"), 400, "malformed_request"),
+    (get(b"content-length: 0", b"content-length: 0"), 400, "malformed_request"),
+    (get(b"content-length: +1"), 400, "malformed_request"),
+    (post(b"1 ;\n\r\na\r\n0\r\n\r\n", CHUNKED), 400, "malformed_request"),
+    (post(b"1\r\nab\r\n0\r\n\r\n", CHUNKED), 400, "malformed_request"),
+    (post(b"1\na\n0\n\n", CHUNKED) + b"a" * 2_000, 400, "malformed_request"),
     (get(*[b"a: b"] * 200), 431, "headers_too_large"),
     (post(b"", b"content-length: 6291457", b"expect: 100-continue"), 413, "request_too_large"),
     (post(b"", b"content-length: 999999999999999", b"expect: 100-continue"), 413, "request_too_large"),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from haimaker.adapters.anthropic import chat
+from haimaker.adapters.anthropic import chat, pauses
 from haimaker.adapters.anthropic.chat import from_upstream, headers, read_error, translate
 from haimaker.http import errors
 from haimaker.http.sse import dumps
@@ -17,7 +17,7 @@ from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 
-__all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
+__all__ = ["PausedTurn", "from_stream", "from_upstream", "read_error", "to_upstream"]
 
 VERSION = "bedrock-2023-05-31"
 STATUS: Mapping[str, int] = {
@@ -30,6 +30,13 @@ STATUS: Mapping[str, int] = {
 }
 """Of an exception within a stream.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStream.html"""
+
+
+class PausedTurn(pauses.PausedTurn):
+    """One whose events come in AWS's."""
+
+    def read(self, events: Iterable[Event]) -> Iterator[Event]:
+        return super().read(map(unwrap_event, events))
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:

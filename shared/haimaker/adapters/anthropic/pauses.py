@@ -10,7 +10,7 @@ from typing import Any
 
 from haimaker.adapters.anthropic import counts
 from haimaker.adapters.events import json_object
-from haimaker.http.json import read_or_none
+from haimaker.http.json import as_object, read_or_none
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, UpstreamRequest
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -32,6 +32,8 @@ class PausedTurn:
     is_paused: bool = False
     _used: JSON = field(default_factory=dict)
     """Of the turn that comes."""
+    _last: JSON = field(default_factory=dict)
+    """Of the turn that ended last."""
     _opened: dict[int, JSON] = field(default_factory=dict)
     _pieces: dict[int, str] = field(default_factory=dict)
     """Of an input that is written piece by piece."""
@@ -41,6 +43,16 @@ class PausedTurn:
         """What all turns have used that have ended."""
         return counts.tokens(self.usage)
 
+    def counted(self) -> Usage | None:
+        """What has been counted of all turns; None if nothing has."""
+        used = add_usage(self.usage, self._used)
+        return counts.tokens(used) if used else None
+
+    def with_whole_prompt(self, lost: Usage) -> Usage:
+        """An estimate of a turn that has no end: it read at least what the one before it read and wrote."""
+        before = counts.tokens(self._last)
+        return replace(lost, input=max(lost.input, before.prompt + before.completion))
+
     def read_whole(self, raw: bytes) -> bytes:
         """One turn, whole; all turns so far as if they were one. What is no answer stays as it is."""
         body = read_or_none(raw)
@@ -49,7 +61,8 @@ class PausedTurn:
             return raw
         used = body.get("usage")
         self.content += body["content"]
-        self.usage = add_usage(self.usage, used if isinstance(used, dict) else {})
+        self._last = used if isinstance(used, dict) else {}
+        self.usage = add_usage(self.usage, self._last)
         self._end(body)
         return dumps({**body, "content": self.content, "usage": self.usage})
 
@@ -65,13 +78,13 @@ class PausedTurn:
                 self._add(index, self._opened[index], body["delta"])
             elif kind == "content_block_stop" and index in self._opened:
                 block, written = self._opened.pop(index), self._pieces.pop(index, "")
-                self.content.append({**block, "input": json.loads(written)} if written else block)
+                self.content.append({**block, "input": as_object(read_or_none(written.encode()))} if written else block)
             elif kind == "message_delta" and isinstance(body.get("delta"), dict):
                 self._end(body["delta"])
             message = body.get("message")
             self._used = counts.merge_counts(self._used, message.get("usage") if isinstance(message, dict) else body.get("usage"))
             yield event
-        self.usage = add_usage(self.usage, self._used)
+        self.usage, self._used = add_usage(self.usage, self._used), {}
 
     def resume_request(self, request: UpstreamRequest) -> UpstreamRequest:
         """The call that was paused, to go on."""
@@ -100,8 +113,8 @@ class PausedTurn:
 
 def add_usage(before: JSON, later: JSON) -> JSON:
     """Two turns' counts together; `iterations` have each, since each is priced by the size of its own prompt."""
-    if not before:
-        return later
+    if not before or not later:
+        return before or later
     passes = [*_passes(before), *_passes(later)]
     return {**_sum(before, later), "iterations": passes}
 

@@ -34,7 +34,9 @@ def settle_effort(body: JSON, dialect: Dialect, traits: Traits, *, forgiving: bo
         if not forgiving:
             raise unforceable_tools_error()
         body, lost = without_fields(body, ("tool_choice",)), ("tool_choice",)
-    effort, switches = body.get(EFFORT), dialect.thinking_switch or bool(dialect.thinking_flag)
+    # One that always thinks, with an effort, has nothing to be switched.
+    switches = (dialect.thinking_switch or bool(dialect.thinking_flag)) and not (traits.thinks == ALWAYS and traits.efforts)
+    effort = body.get(EFFORT)
     off = _is_excluded(body, dialect, traits)
     if off:
         lost += (EFFORT,) if effort not in (None, "none") else ()

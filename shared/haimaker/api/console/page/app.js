@@ -16,6 +16,7 @@ import { spend } from "./spend.js";
 
 const KEY = "haimaker.key";
 const GENERATES = "haimaker.playground";
+const CONVERSATION = "haimaker.conversation";
 const TOLD_MS = 4_000;
 
 /** Views by their name in the address, some for administrators only. Each is made once per session; it has `open(params)` and `show()`. */
@@ -119,7 +120,7 @@ class App {
   }
 
   signOut(why = "") {
-    for (const name of [KEY, GENERATES]) sessionStorage.removeItem(name);
+    for (const name of [KEY, GENERATES, CONVERSATION]) sessionStorage.removeItem(name);
     Object.assign(this, { api: null, generating: null, inSession: false, me: null });
     this.#views = {};
     this.#dialog = null;

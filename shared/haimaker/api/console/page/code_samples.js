@@ -17,22 +17,67 @@ const system = (chat) => chat.messages.filter(({ role }) => role === "system").m
 const turns = (chat) => chat.messages.filter(({ role }) => role !== "system");
 const given = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== ""));
 
+const functions = (chat) => chat.tools?.map(({ function: found }) => found);
+const schema = (chat) => chat.response_format?.json_schema?.schema;
+const parts = (content) => (typeof content === "string" ? [{ type: "text", text: content }] : content ?? []);
+/** A data URL's type and data. */
+const dataOf = (url) => ({ type: url.slice(5, url.indexOf(";")), data: url.slice(url.indexOf(",") + 1) });
+const argumentsOf = (call) => JSON.parse(call.function.arguments || "{}");
+
+/** Each part of a content by its type, text and images; a text alone stays one. */
+function contentFor(content, text, image) {
+  return typeof content === "string" ? content : parts(content).map((part) => (part.type === "text" ? text(part.text) : image(part.image_url.url)));
+}
+
+const inResponses = ({ role, content, tool_calls: calls, tool_call_id: id }) => {
+  if (role === "tool") return [{ type: "function_call_output", call_id: id, output: content }];
+  const said = content ? [{ role, content: contentFor(content, (text) => ({ type: "input_text", text }), (url) => ({ type: "input_image", image_url: url })) }] : [];
+  return [...said, ...(calls ?? []).map((call) => ({ type: "function_call", call_id: call.id, name: call.function.name, arguments: call.function.arguments }))];
+};
+
+const inMessages = ({ role, content, tool_calls: calls, tool_call_id: id }) => {
+  if (role === "tool") return { role: "user", content: [{ type: "tool_result", tool_use_id: id, content }] };
+  const image = (url) => ({ type: "image", source: { type: "base64", media_type: dataOf(url).type, data: dataOf(url).data } });
+  if (!calls) return { role, content: contentFor(content, (text) => ({ type: "text", text }), image) };
+  const used = calls.map((call) => ({ type: "tool_use", id: call.id, name: call.function.name, input: argumentsOf(call) }));
+  return { role, content: [...(content ? [{ type: "text", text: content }] : []), ...used] };
+};
+
+const inGemini = (names) => ({ role, content, tool_calls: calls, tool_call_id: id }) => {
+  if (role === "tool") return { role: "user", parts: [{ functionResponse: { name: names[id], response: { result: content } } }] };
+  const said = parts(content).map((part) => (part.type === "text" ? { text: part.text } : { inlineData: { mimeType: dataOf(part.image_url.url).type, data: dataOf(part.image_url.url).data } }));
+  const called = (calls ?? []).map((call) => ({ functionCall: { name: call.function.name, args: argumentsOf(call) } }));
+  return { role: role === "user" ? "user" : "model", parts: [...said, ...called] };
+};
+
 export const translate = {
   chat: (chat) => chat,
   responses: (chat) => given({
-    model: chat.model, instructions: system(chat), input: turns(chat), temperature: chat.temperature,
+    model: chat.model, instructions: system(chat), input: turns(chat).flatMap(inResponses), temperature: chat.temperature,
     max_output_tokens: chat.max_tokens, stream: chat.stream,
+    reasoning: chat.reasoning_effort && { effort: chat.reasoning_effort },
+    tools: functions(chat)?.map((found) => ({ type: "function", ...found })),
+    text: schema(chat) && { format: { type: "json_schema", name: "answer", schema: schema(chat) } },
   }),
   messages: (chat) => given({
-    model: chat.model, max_tokens: chat.max_tokens ?? MOST_TOKENS, system: system(chat), messages: turns(chat),
+    model: chat.model, max_tokens: chat.max_tokens ?? MOST_TOKENS, system: system(chat), messages: turns(chat).map(inMessages),
     temperature: chat.temperature, stream: chat.stream,
+    tools: functions(chat)?.map(({ name, description, parameters }) => given({ name, description, input_schema: parameters ?? { type: "object" } })),
+    output_config: chat.reasoning_effort || schema(chat)
+      ? given({ effort: chat.reasoning_effort, format: schema(chat) && { type: "json_schema", schema: schema(chat) } }) : undefined,
   }),
   gemini: (chat) => {
-    const config = given({ temperature: chat.temperature, maxOutputTokens: chat.max_tokens });
+    const names = Object.fromEntries(chat.messages.flatMap((message) => message.tool_calls ?? []).map((call) => [call.id, call.function.name]));
+    const config = given({
+      temperature: chat.temperature, maxOutputTokens: chat.max_tokens,
+      thinkingConfig: chat.reasoning_effort && { thinkingLevel: chat.reasoning_effort },
+      ...(schema(chat) ? { responseMimeType: "application/json", responseJsonSchema: schema(chat) } : {}),
+    });
     return given({
       model: chat.model,
-      contents: turns(chat).map(({ role, content }) => ({ role: role === "user" ? "user" : "model", parts: [{ text: content }] })),
+      contents: turns(chat).map(inGemini(names)),
       systemInstruction: system(chat) ? { parts: [{ text: system(chat) }] } : undefined,
+      tools: chat.tools && [{ functionDeclarations: functions(chat).map(({ name, description, parameters }) => given({ name, description, parametersJsonSchema: parameters })) }],
       generationConfig: Object.keys(config).length ? config : undefined,
     });
   },
@@ -77,6 +122,7 @@ function python(format, asked, baseUrl, streams) {
         ? `${heads.anthropic}with client.messages.stream(\n${fields}) as stream:\n    for text in stream.text_stream:\n        print(text, end="", flush=True)\nprint()`
         : `${heads.anthropic}answer = client.messages.create(\n${fields})\nprint("".join(block.text for block in answer.content if block.type == "text"))`;
     default: {
+      if (JSON.stringify(asked).includes('"inlineData"')) heads.google = `import base64\n${heads.google}`;
       const call = googleFields(asked, (name, value) => `    ${name}=${pythonValue(value, 4)},\n`, { max: "max_output_tokens", system: "system_instruction" });
       return streams
         ? `${heads.google}for chunk in client.models.generate_content_stream(\n${call}):\n    print(chunk.text or "", end="", flush=True)\nprint()`
@@ -106,8 +152,9 @@ function node(format, asked, baseUrl, streams) {
         ? `${heads.anthropic}const stream = client.messages.stream(${fields(without(asked, "stream"))});\nstream.on("text", (text) => process.stdout.write(text));\nawait stream.finalMessage();\nconsole.log();`
         : `${heads.anthropic}const answer = await client.messages.create(${fields(asked)});\nconsole.log(answer.content.map((block) => block.text ?? "").join(""));`;
     default: {
-      const { model, contents, systemInstruction, generationConfig } = asked;
-      const body = fields(given({ model, contents, config: systemInstruction || generationConfig ? given({ systemInstruction: systemInstruction?.parts[0].text, ...generationConfig }) : undefined }));
+      const { model, contents, systemInstruction, tools, generationConfig } = asked;
+      const config = given({ systemInstruction: systemInstruction?.parts[0].text, tools, ...generationConfig });
+      const body = fields(given({ model, contents, config: Object.keys(config).length ? config : undefined }));
       return streams
         ? `${heads.google}const stream = await client.models.generateContentStream(${body});\nfor await (const chunk of stream) {\n  process.stdout.write(chunk.text ?? "");\n}\nconsole.log();`
         : `${heads.google}const answer = await client.models.generateContent(${body});\nconsole.log(answer.text);`;
@@ -116,12 +163,9 @@ function node(format, asked, baseUrl, streams) {
 }
 
 /** Google's SDKs have what is set beside the contents in one argument. */
-function googleFields({ model, contents, systemInstruction, generationConfig = {} }, write, names) {
-  const config = given({
-    [names.system]: systemInstruction?.parts[0].text,
-    temperature: generationConfig.temperature,
-    [names.max]: generationConfig.maxOutputTokens,
-  });
+function googleFields({ model, contents, systemInstruction, tools, generationConfig = {} }, write, names) {
+  const { maxOutputTokens, ...others } = generationConfig;
+  const config = given({ [names.system]: systemInstruction?.parts[0].text, [names.max]: maxOutputTokens, tools, ...others });
   return Object.entries(given({ model, contents, config: Object.keys(config).length ? config : undefined })).map(([name, value]) => write(name, value)).join("");
 }
 
@@ -132,6 +176,7 @@ function without(body, name) {
 
 function pythonValue(value, indent) {
   const [here, inner] = [" ".repeat(indent), " ".repeat(indent + 4)];
+  if (value?.inlineData) return `{"inline_data": {"mime_type": "${value.inlineData.mimeType}", "data": base64.b64decode("${value.inlineData.data}")}}`;
   if (Array.isArray(value)) return `[\n${value.map((item) => `${inner}${pythonValue(item, indent + 4)},\n`).join("")}${here}]`;
   if (value && typeof value === "object") return `{${Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${pythonValue(item, indent)}`).join(", ")}}`;
   if (typeof value === "boolean") return value ? "True" : "False";

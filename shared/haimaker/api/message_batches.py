@@ -1,0 +1,200 @@
+"""`/v1/messages/batches`: Anthropic's batches, of the same engine as OpenAI's; the requests come with the call, and the results are
+read by a path of the batch. https://docs.anthropic.com/en/api/creating-message-batches
+
+A batch is also shown by `/v1/batches`, and the other way round. Where it can't begin, each request is told why in the results.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from haimaker.api import batches, files
+from haimaker.api.account_admin import to_iso_time
+from haimaker.api.paging import read_page, to_list
+from haimaker.batches import CANCELLED, CANCELLING, ENDED, EXPIRED, FAILED, Batch, BatchDirectory
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
+from haimaker.http.json import parse_json
+from haimaker.http.responses import json_response, origin_of
+from haimaker.http.sse import dumps
+from haimaker.http.values import JSON, Request, Response
+from haimaker.lean_dataclasses import replace
+from haimaker.stored_files import DEFAULT_LASTS_S, FileDescription, owner_of
+
+if TYPE_CHECKING:
+    from haimaker.services import Services
+
+ENDPOINT = "/v1/messages"
+DEFAULT_LISTED, MOST_LISTED = 20, 1_000
+UNASKED = {"batch_cancelled": "canceled", "batch_expired": "expired"}
+"""By the code of an error file's row, the type of a result."""
+QUERIES = {"after_id": "after", "limit": "limit"}
+
+
+def create(gateway: "Services", request: Request) -> Response:
+    """POST /v1/messages/batches. Raises APIError."""
+    account, requests = batches.authenticate(gateway, request), _read_requests(parse_json(request.body))
+    runner, now_s = batches.runner_of(gateway), time.time()
+    kept = files.stored_files(gateway.settings, gateway.store)
+    with files.place_failures():
+        file_id, size = kept.receive(_to_lines(requests), "application/jsonl", now_s)
+    said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
+    file = kept.add(file_id, size, owner_of(account), said, now_s)
+    batch = batches.begin(gateway, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
+    runner.start()
+    return json_response(to_json(batch, request))
+
+
+def _read_requests(body: JSON) -> list[Any]:
+    """Raises BadRequestError."""
+    requests = body.get("requests")
+    if not isinstance(requests, list) or not requests:
+        raise missing_parameter("requests")
+    seen = set[str]()
+    for number, each in enumerate(requests):
+        custom_id = each.get("custom_id") if isinstance(each, dict) else None
+        if not isinstance(custom_id, str) or not 1 <= len(custom_id) <= 64:
+            raise _invalid(f"requests.{number}.custom_id", "a text of 1 to 64 characters")
+        if custom_id in seen:
+            raise _invalid(f"requests.{number}.custom_id", "another one in each request")
+        if not isinstance(each.get("params"), dict):
+            raise _invalid(f"requests.{number}.params", "an object")
+        if each["params"].get("stream"):
+            raise _invalid(f"requests.{number}.params.stream", "left out")
+        seen.add(custom_id)
+    return requests
+
+
+def _to_lines(requests: list[Any]) -> Iterator[bytes]:
+    for each in requests:
+        yield dumps({"custom_id": each["custom_id"], "method": "POST", "url": ENDPOINT, "body": each["params"]}) + b"\n"
+
+
+def list_batches(gateway: "Services", request: Request) -> Response:
+    """GET /v1/messages/batches, the newest first. Raises APIError."""
+    account = batches.authenticate(gateway, request)
+    if "before_id" in request.query:
+        raise BadRequestError("'before_id' is not supported: batches are listed from the newest on.", param="before_id")
+    query = {QUERIES[name]: value for name, value in request.query.items() if name in QUERIES}
+    page = read_page(replace(request, query=query), DEFAULT_LISTED, MOST_LISTED)
+    directory, owner = BatchDirectory(gateway.store.documents), owner_of(account)
+    found, after, more = list[Batch](), page.after, True
+    while more and len(found) <= page.limit:
+        read, more = directory.page(owner, after, page.limit + 1)
+        found += [batch for batch in read if _is_of_messages(batch)]
+        after = read[-1].id if read else after
+    listed = to_list([to_json(batch, request) for batch in found[: page.limit]], has_more=len(found) > page.limit)
+    return json_response({name: value for name, value in listed.items() if name != "object"})
+
+
+def retrieve(gateway: "Services", request: Request) -> Response:
+    """GET /v1/messages/batches/{id}. Raises APIError."""
+    return json_response(to_json(_find(gateway, request), request))
+
+
+def cancel(gateway: "Services", request: Request) -> Response:
+    """POST /v1/messages/batches/{id}/cancel; one that has ended stays as it is. Raises APIError."""
+    batch = _find(gateway, request)
+    with suppress(ConflictError):
+        batch = batches.cancel_batch(gateway, batch)
+    return json_response(to_json(batch, request))
+
+
+def delete(gateway: "Services", request: Request) -> Response:
+    """DELETE /v1/messages/batches/{id}, of one that has ended. Raises APIError."""
+    batch = _find(gateway, request)
+    if not batch.has_ended:
+        raise BadRequestError("A batch is deleted when it has ended: cancel it first.", param="id")
+    kept = files.stored_files(gateway.settings, gateway.store)
+    for name in ("input_file_id", "output_file_id", "error_file_id"):
+        file = kept.get(batch.owner, batch.body[name] or "")
+        if file:
+            with files.place_failures():
+                kept.delete(file)
+    BatchDirectory(gateway.store.documents).delete(batch)
+    return json_response({"id": batch.id, "type": "message_batch_deleted"})
+
+
+def results(gateway: "Services", request: Request) -> Response:
+    """GET /v1/messages/batches/{id}/results: a line for each request. Raises APIError."""
+    batch = _find(gateway, request)
+    if not batch.has_ended:
+        raise BadRequestError("The batch has no results yet: it has not ended.", param="id")
+    kept = files.stored_files(gateway.settings, gateway.store)
+
+    def rows(name: str) -> Iterator[JSON]:
+        from haimaker.batches.lines import split
+
+        file = kept.get(batch.owner, batch.body[name] or "")
+        yield from (json.loads(row) for row in split(kept.pieces(file))) if file else ()
+
+    def lines() -> Iterator[bytes]:
+        if batch.status == FAILED:
+            yield from (_line(row["custom_id"], _error(batch.body["errors"]["data"][0])) for row in rows("input_file_id"))
+            return
+        for name in ("output_file_id", "error_file_id"):
+            yield from (_line(row["custom_id"], _result(row)) for row in rows(name))
+
+    return Response(200, {"content-type": "application/x-jsonl"}, lines())
+
+
+def _line(custom_id: str, result: JSON) -> bytes:
+    return dumps({"custom_id": custom_id, "result": result}) + b"\n"
+
+
+def _result(row: JSON) -> JSON:
+    if row["response"] is None:
+        return {"type": UNASKED[row["error"]["code"]]}
+    body = row["response"]["body"]
+    return {"type": "succeeded", "message": body} if row["response"]["status_code"] == 200 else {"type": "errored", "error": body}
+
+
+def _error(error: JSON) -> JSON:
+    """Of a request of a batch that could not begin."""
+    return {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error", "message": error["message"]}}}
+
+
+def to_json(batch: Batch, request: Request) -> JSON:
+    """https://docs.anthropic.com/en/api/retrieving-message-batches"""
+    body, ended = batch.body, next((batch.body[f"{end}_at"] for end in ENDED if batch.body[f"{end}_at"]), None)
+    total, succeeded, errored = body["total"], body["completed"], body["failed"]
+    counts = {"processing": total, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+    if batch.has_ended:
+        left = total - succeeded - errored
+        counts = {
+            "processing": 0,
+            "succeeded": succeeded,
+            "errored": left if batch.status == FAILED else errored,
+            "canceled": left if batch.status == CANCELLED else 0,
+            "expired": left if batch.status == EXPIRED else 0,
+        }
+    status = "ended" if batch.has_ended else "canceling" if batch.status == CANCELLING else "in_progress"
+    return {
+        "id": batch.id,
+        "type": "message_batch",
+        "processing_status": status,
+        "request_counts": counts,
+        "created_at": to_iso_time(body["created_at"]),
+        "expires_at": to_iso_time(body["expires_at"]),
+        "ended_at": to_iso_time(ended) if ended else None,
+        "cancel_initiated_at": to_iso_time(body["cancelling_at"]) if body["cancelling_at"] else None,
+        "archived_at": None,
+        "results_url": f"{origin_of(request.headers)}/v1/messages/batches/{batch.id}/results" if batch.has_ended else None,
+    }
+
+
+def _find(gateway: "Services", request: Request) -> Batch:
+    """Raises NotFoundError."""
+    batch = batches.find_batch(gateway, request)
+    if not _is_of_messages(batch):
+        raise NotFoundError(f"No batch found with id '{batch.id}'.", param="id", code="batch_not_found")
+    return batch
+
+
+def _is_of_messages(batch: Batch) -> bool:
+    return bool(batch.body["endpoint"] == ENDPOINT)
+
+
+def _invalid(param: str, wanted: str) -> BadRequestError:
+    return BadRequestError(f"{param}: it has to be {wanted}.", param=param, code="invalid_value")
