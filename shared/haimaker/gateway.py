@@ -36,7 +36,7 @@ from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCred
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.values import Request, Response
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.observability.observer import Observer
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
@@ -44,7 +44,7 @@ from haimaker.routing import deadlines
 from haimaker.routing.plan import Plan
 from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.routing_request import RoutingRequest, read_routing_request
-from haimaker.services import Services
+from haimaker.services import Runtime, Services
 from haimaker.settings.settings import Settings
 from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted, Store, StoreUnavailable
 from haimaker.upstream.call import UpstreamCall
@@ -133,6 +133,8 @@ class Gateway(Services):
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = account or self.accounts.authenticate(request.headers)
+            if self.settings.config.allowed_ids:
+                request = replace(request, allowed_ids=self.settings.config.allowed_ids)
             request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
             asked = read_routing_request(client_format.parse(request), request, time.time())
             if client_format.resumes and asked.asked.original:
@@ -201,10 +203,12 @@ class Gateway(Services):
 
     def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
-        asked = routing_request.asked
+        runtime, asked, begun_s = self.runtime(), routing_request.asked, time.monotonic()
         billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, self.runtime().planner)
-        exchange, deadline_s, end_s = self.exchange(request, routing_request, billed, decision, admitted, client_format)
+        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, runtime.planner)
+        exchange, deadline_s, end_s = self.exchange(
+            request, routing_request, billed, decision, admitted, client_format, runtime, begun_s
+        )
         if asked.original and asked.original.background:
             from haimaker.api import background  # few requests are
 
@@ -221,10 +225,12 @@ class Gateway(Services):
         decision: Decision,
         admitted: Granted,
         client_format: ClientFormat,
+        runtime: Runtime,
+        begun_s: float,
     ) -> tuple[Exchange, float, float]:
-        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
-        runtime, asked, started_s = self.runtime(), routing_request.asked, routing_request.now_s
-        begun_s = time.monotonic()
+        """What is to be done for an admitted request that was begun at a time, and until when it has to begin and to end, all
+        monotonic. The runtime is the one that it was planned with."""
+        asked, started_s = routing_request.asked, routing_request.now_s
         self.prices.used = True
         longest_s = deadlines.request_timeout_s(request, decision.plan.timeout_s)
         end_s = begun_s + longest_s

@@ -129,8 +129,11 @@ class Services:
         decision: Decision,
         admitted: Granted,
         client_format: ClientFormat,
+        runtime: Runtime,
+        begun_s: float,
     ) -> "tuple[Exchange, float, float]":
-        """What is to be done for an admitted request, and until when it has to begin and to end, monotonic."""
+        """What is to be done for an admitted request that was begun at a time, and until when it has to begin and to end, all
+        monotonic. The runtime is the one that it was planned with."""
 
     @abstractmethod
     def answer(self, request: Request, routing_request: RoutingRequest, account: Account) -> Response:

@@ -354,6 +354,31 @@ def test_where_a_request_would_go_and_why(console: Console, desk: Desk):
     expect(row(page, "demo/echo").first).to_contain_text("first")
 
 
+def test_an_auto_router_is_made_changed_and_deleted(console: Console, desk: Desk):
+    page = console.sign_in(view="routing")
+    page.get_by_role("button", name="New auto-router").click()
+    page.get_by_label("Name", exact=True).fill("by hand")
+    rules = page.get_by_label("Rules, as JSON")
+    for text, said in (("{", "not JSON"), ("{}", "a list"), ('[{"name": "a", "model": 5}]', "rules[0].model")):
+        rules.fill(text)
+        page.get_by_role("button", name="Create").click()
+        expect(page.get_by_role("alert")).to_contain_text(said)
+    console.forgives(400)
+    rules.fill('[{"name": "counting", "keywords": ["count"], "model": "demo/count"}]')
+    page.get_by_label("Model if none fits").fill("demo/echo")
+    page.get_by_role("button", name="Create").click()
+    expect(row(page, "by hand")).to_contain_text("counting → demo/count")
+    page.get_by_role("button", name="Change by hand").click()
+    page.get_by_label("Model if none fits").fill("demo/agent")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, "by hand")).to_contain_text("demo/agent")
+    [kept] = [each for each in desk.ask("GET", "/auto-router/list").json()["routers"] if each["router_name"] == "by hand"]
+    assert (kept["default_model"], kept["rules"][0]["keywords"]) == ("demo/agent", ["count"])
+    page.get_by_role("button", name="Delete by hand").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(row(page, "by hand")).to_have_count(0)
+
+
 def test_models_are_found(console: Console):
     page = console.sign_in(view="models")
     page.get_by_label("Search models").fill("gpt-4o-mini")

@@ -144,6 +144,7 @@ class Worker:
         left_s = self.end_s - time.monotonic()
         body = dumps({**asked["body"], "stream": True})
         request = Request(pending.request_id, asked["headers"], body, seconds_left=lambda: left_s)
+        request = replace(request, allowed_ids=gateway.settings.config.allowed_ids)
         client_format = find("responses")
         routed = read_routing_request(client_format.parse(request), request, pending.started_s)
         original = routed.asked.original
@@ -154,10 +155,13 @@ class Worker:
         if balance is None:
             raise NotFoundError("The key was deleted.", code="key_not_found")
         billed: BilledAccounts = gateway.accounts.billed_accounts(balance.account, routed.asked.fields.user)
-        decision = gateway.runtime().planner.plan(routed, billed, Affordable(*asked["affordable"]))
+        runtime, begun_s = gateway.runtime(), time.monotonic()
+        decision = runtime.planner.plan(routed, billed, Affordable(*asked["affordable"]))
         plan = plan_for(routed.asked, decision.plan, asked["targets"], in_function=gateway.is_function)
         granted = Granted(pending.reservation, UNLIMITED, UNLIMITED)
-        exchange, _, end_s = gateway.exchange(request, routed, billed, decision._replace(plan=plan), granted, client_format)
+        exchange, _, end_s = gateway.exchange(
+            request, routed, billed, decision._replace(plan=plan), granted, client_format, runtime, begun_s
+        )
         exchange.transcript = gateway.content.begin_conversation(original.body, balance.account, request.id)
         return exchange, end_s
 

@@ -1,6 +1,7 @@
 /* Where a request would go and why, without sending it; and the auto-routers that are kept in the store. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { autoRouters } from "./auto_routers.js";
 import { Loaded, badge, empty, failure, heading } from "./parts.js";
 
 export function routing(app) {
@@ -8,6 +9,7 @@ export function routing(app) {
   let plan = null;
   let error = null;
   const routers = new Loaded(app, async () => (await app.api.get("/auto-router/list")).routers);
+  const auto = autoRouters(app, routers);
   const names = new Loaded(app, async () => (await app.api.get("/models")).data);
 
   async function simulate(event) {
@@ -49,20 +51,11 @@ export function routing(app) {
     return html`<ul class="tags">${found.map((model) => html`<li><button type="button" class="small" @click=${() => { asked.model = model.id; app.draw(); }}>${model.id}</button></li>`)}</ul>`;
   };
 
-  const kept = (found) => (found.length ? html`<table class="cards">
-      <thead><tr><th>Auto-router</th><th>Rules, the first that fits counts</th><th>Else</th></tr></thead>
-      <tbody>${found.map((router) => html`<tr>
-        <td class="title">${router.router_name ?? "unnamed"} <small><code>${router.auto_router_id}</code></small></td>
-        <td data-label="Rules"><span class="limits">${router.rules.map((rule) => html`<span>${rule.name ?? rule.id} → <code>${rule.model}</code></span>`)}</span></td>
-        <td data-label="Else"><code>${router.default_model ?? "–"}</code></td>
-      </tr>`)}</tbody>
-    </table>` : empty("There are no auto-routers in the store.", "POST /auto-router/new makes one; a key gets it by its auto_router_id. Those of gateway.toml are not listed."));
-
   const show = () => html`
     ${heading("Routing", "Which targets a request would be sent to, in which order, and why.")}
     ${question()}
     <section class="panel"><header><h2>Names of your own</h2></header>${names.show(own)}</section>
-    <section class="panel"><header><h2>Auto-routers</h2></header>${routers.show(kept)}</section>`;
+    ${auto.show()}`;
 
   function open(params) {
     asked = { ...asked, ...Object.fromEntries(params) };
