@@ -1,7 +1,8 @@
 """The provider of the benchmark: raw sockets, answers made beforehand, so that what is measured is not this.
 
 The prompt says what to answer: nothing special a whole answer, `chunks=20000` a stream, `pace=2000` so many chunks a
-second, `wait=20` an answer after so many milliseconds, `withhold` waits for a `POST /release`. `GET /waiting` tells how many wait. It never looks at a key.
+second, `wait=20` an answer after so many milliseconds, `withhold` waits for a `POST /release`. `GET /waiting` tells how many
+wait. It never looks at a key.
 """
 
 import json
