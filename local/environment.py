@@ -6,12 +6,11 @@ but that nothing in a value stands for another variable.
 
 import os
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from haimaker.providers.provider import Provider
-from haimaker.providers.registry import all_providers
+from haimaker.providers.registry import INDEX, all_providers
 from haimaker.validation.settings import SettingsError
 
 FILE_VARIABLE = "HAIMAKER_ENV_FILE"
@@ -93,18 +92,24 @@ def _value(written: str) -> str | None:
 def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables that nothing reads, but whose form or letters are almost those of one that is read, with that one; with an empty
     name where nothing comes near."""
-    known = {_stem(name): name for name in key_variables()}
+    known = {_stem(name): name for _, variables in INDEX.values() for name in variables}
     found = {}
     for name, value in environment.items():
         if not value:
             continue
         if name.startswith("HAIMAKER_") and name not in HAIMAKER_VARIABLES:
-            found[name] = next(iter(get_close_matches(name, HAIMAKER_VARIABLES, 1, ALIKE)), "")
+            found[name] = next(_nearest(name, HAIMAKER_VARIABLES), "")
         elif SECRET_ENDING.search(name) and name not in known.values() and not name.startswith(NOT_THEIRS):
-            for meant in (known[stem] for stem in get_close_matches(_stem(name), known, 1, ALIKE)):
+            for meant in (known[stem] for stem in _nearest(_stem(name), known)):
                 if meant not in environment:
                     found[name] = meant
     return found
+
+
+def _nearest(name: str, known: Iterable[str]) -> Iterator[str]:
+    from difflib import get_close_matches  # most environments have nothing that looks wrong
+
+    return iter(get_close_matches(name, list(known), 1, ALIKE))
 
 
 def key_variables() -> dict[str, Provider]:

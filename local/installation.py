@@ -1,7 +1,6 @@
 """How this program came here: as a clone with a Makefile, or as an installed package; and which version it is."""
 
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +15,8 @@ BOTO = "make tools" if IS_CLONE else "pip install 'haimaker[aws]'"
 def current_version() -> str:
     if IS_CLONE:
         return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+    from importlib.metadata import PackageNotFoundError, version  # 2 MB
+
     try:
         return version("haimaker")
     except PackageNotFoundError:

@@ -22,7 +22,7 @@ def desk(tmp_path_factory):
     [
         ("duration", "1x"), ("duration", "-2"), ("duration", "0s"), ("duration", "1.5h"), ("duration", 60), ("duration", "1h1m"),
         ("duration", "9999999999s"), ("duration", "99999999w"), ("duration", "١d"),
-        ("budget_duration", "-1"), ("budget_duration", "monthly"), ("budget_duration", "99999999w"),
+        ("budget_duration", "-1"), ("budget_duration", "monthly"), ("budget_duration", "1٣s"), ("budget_duration", "99999999w"),
         ("max_budget", -1), ("max_budget", "1"), ("max_budget", True), ("max_budget", 1e8), ("max_budget", 10**30),
         ("rpm_limit", -1), ("rpm_limit", 1.5), ("tpm_limit", 10**13), ("max_parallel_requests", "4"),
         ("models", "openai/*"), ("models", [1]), ("models", [""]), ("tags", {}), ("metadata", []), ("key_alias", ""),

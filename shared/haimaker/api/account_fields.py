@@ -49,7 +49,7 @@ class ModelBudget(BaseModel):
     https://docs.litellm.ai/docs/proxy/users#set-budgets
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     budget_limit: Annotated[USD, BeforeValidator(_to_number)] = Field(validation_alias=AliasChoices("budget_limit", "max_budget"))
     time_period: Window | None = Field(None, validation_alias=AliasChoices("time_period", "budget_duration"))
@@ -66,7 +66,7 @@ Limits = Annotated[dict[Label, Limit], Field(max_length=MAX_MODEL_LIMITS)]
 class Fields(BaseModel):
     """What every account may have. An unknown field is refused: one that is a limit would otherwise be thought to hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     not_kept: ClassVar[frozenset[str]] = frozenset()
     """Fields that name accounts or say how they are changed, and are no part of one."""
 

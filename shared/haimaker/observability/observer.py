@@ -91,7 +91,7 @@ class Observer:
     def circuit_opened(self, target: str, until_s: float) -> None:
         """Logs that a target failed so often that others are asked before it, and sends it to the deployer's webhook."""
         rests = datetime.fromtimestamp(until_s, UTC).isoformat()
-        self._logger.error("circuit opened", extra={"operation": "route", "target": target, "until": rests})
+        self._log("ERROR", "circuit opened", {"operation": "route", "target": target, "until": rests})
         text = f"{target} keeps failing: until {rests[11:19]} UTC others are asked before it, where there are others."
         self._alert({"event": "circuit_opened", "target": target, "until": rests, "text": text}, wait_s=0)
 
@@ -140,15 +140,15 @@ class Observer:
 
     def audit(self, event: JSON) -> None:
         """Logs a change that an administrator made."""
-        self._logger.info("audit", extra=event)
+        self._log("INFO", "audit", event)
 
     def error(self, message: str, **fields: object) -> None:
         """Logs something that the deployer has to look at."""
-        self._logger.error(message, extra=fields)
+        self._log("ERROR", message, fields)
 
     def exception(self, error: BaseException, **fields: object) -> None:
         """Logs a defect of the gateway by its type and place, never by its message, which may hold what a client sent."""
-        self._logger.error("unexpected error", extra={"error.type": type(error).__name__, "place": _place(error), **fields})
+        self._log("ERROR", "unexpected error", {"error.type": type(error).__name__, "place": _place(error), **fields})
 
     @cached_property
     def _logger(self) -> "Logger":
@@ -167,10 +167,13 @@ class Observer:
                 fields, counts = {**fields, "faas.coldstart": True}, {**counts, "ColdStarts": 1}
             known = MADE_UP.isdisjoint(counts) and all(fields.get(name) for name in self.dimensions)
             fields = {**fields, **metrics.embed(counts, self.dimensions if known else (), time.time())}
-        if level == "ERROR" or self.metrics_on:
+        self._log(level, message, fields)
+
+    def _log(self, level: str, message: str, fields: JSON) -> None:
+        if self.metrics_on:  # Lambda's, which adds what X-Ray finds it by
             (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
         else:
-            self._stream.write(_request_line(message, self.service, fields))
+            self._stream.write(_line(level, message, self.service, fields))
 
 
 @lru_cache(maxsize=1)
@@ -180,12 +183,12 @@ def _local_second(now_s: int) -> tuple[str, str]:
     return time.strftime("%Y-%m-%d %H:%M:%S", local), time.strftime("%z", local)
 
 
-def _request_line(message: str, service: str, fields: JSON) -> str:
-    """The line that Powertools' Logger writes of a request, made in a third of its time."""
+def _line(level: str, message: str, service: str, fields: JSON) -> str:
+    """The line that Powertools' Logger writes, made in a third of its time and without the 3 MB that it takes."""
     now_s = time.time()
     second, zone = _local_second(int(now_s))
     moment = f"{second},{int(now_s % 1 * 1000):03d}{zone}"
-    line = {"level": "INFO", "message": message, "timestamp": moment, "service": service, **fields}
+    line = {"level": level, "message": message, "timestamp": moment, "service": service, **fields}
     return _to_line({name: value for name, value in line.items() if value is not None}) + "\n"
 
 

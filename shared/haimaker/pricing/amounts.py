@@ -7,8 +7,8 @@ from haimaker.lean_dataclasses import dataclass
 
 NANOUSD_PER_USD = 10**9
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-DURATION = r"[1-9](\d{0,8}s|\d{0,6}m|\d{0,5}h|\d{0,4}d|\d{0,3}w)"
-MONTHS = r"[1-9]\d?mo"
+DURATION = r"[1-9]([0-9]{0,8}s|[0-9]{0,6}m|[0-9]{0,5}h|[0-9]{0,4}d|[0-9]{0,3}w)"
+MONTHS = r"[1-9][0-9]?mo"
 """In seconds, minutes, hours, days or weeks; the longest are of some centuries."""
 FOREVER = "-1"
 
