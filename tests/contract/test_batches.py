@@ -10,7 +10,6 @@ from typing import Any
 import openai
 import pytest
 
-from haimaker.batches import BatchDirectory
 from tests.contract.money_support import Desk, wait_until
 from tests.contract.sdk_support import MODEL, OUTPUT_NANOUSD, price, sdk
 from tests.support.fake_upstream import Call, FakeUpstream
@@ -270,7 +269,8 @@ def test_a_key_that_is_blocked_ends_its_batches(
     upstream.answers(waiting(gate))
     batch = until(client, begin(client, [line(str(number)) for number in range(50)]), lambda now: now.status == "in_progress")
     desk.admin("/key/block", key=key)
-    directory = BatchDirectory(desk.gateway.store.documents)
+    assert desk.gateway.batches
+    directory = desk.gateway.batches.directory
     wait_until(lambda: all(now.status == "cancelling" for now in directory.open() if now.id == batch.id))
     gate.set()
     desk.admin("/key/unblock", key=key)

@@ -82,7 +82,7 @@ def begin(
     gateway: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
 ) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
-    directory, owner, now_s = BatchDirectory(gateway.store.documents), owner_of(account), time.time()
+    directory, owner, now_s = runner_of(gateway).directory, owner_of(account), time.time()
     _require_budget(gateway, account)
     if sum(batch.owner == owner for batch in directory.open()) >= MOST_OPEN:
         message = f"There are {MOST_OPEN} batches already that have not ended."
