@@ -1,6 +1,6 @@
 # `make` lists what there is. Needs Python 3.11 or newer; everything else goes into .venv and .venv-aws.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench batch-kills fuzz providers record vendored prices publish-prices screenshots scale suites build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
+.PHONY: help run test check bench bench-batch batch-kills fuzz providers record vendored prices publish-prices screenshots scale suites build doctor keys spend models routes tools deploy admin-key credentials reconcile invoke logs destroy clean
 export PYTHONPATH := shared
 export SAM_CLI_TELEMETRY ?= 0
 PYTHON_IN_VENV := .venv/bin/python
@@ -32,6 +32,9 @@ providers: .venv/test.stamp ## write the index of providers anew: after one is a
 
 fuzz: .venv/test.stamp ## try hostile clients and providers, from a seed: make fuzz MINUTES=10 SEED=1
 	@exec $(PYTHON_IN_VENV) -m tests.fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+bench-batch: .venv/test.stamp ## measure how fast a batch is answered, and its memory: make bench-batch LINES=50000
+	@exec $(PYTHON_IN_VENV) -m bench.batch --lines $(or $(LINES),50000)
 
 batch-kills: .venv/test.stamp ## kill the gateway at random points of a batch: make batch-kills KILLS=50 LINES=2000 SEED=1
 	@BATCH_KILLS=$(or $(KILLS),50) BATCH_LINES=$(or $(LINES),2000) BATCH_SEED=$(or $(SEED),1) BATCH_LIFE_S=1.5 BATCH_ANSWER_S=0.5 $(PYTHON_IN_VENV) -m pytest -q -n 0 tests/contract/test_batch_kills.py

@@ -1,7 +1,8 @@
 """The provider of the benchmark: raw sockets, answers made beforehand, so that what is measured is not this.
 
 The prompt says what to answer: nothing special a whole answer, `chunks=20000` a stream, `pace=2000` so many chunks a
-second, `withhold` waits for a `POST /release`. `GET /waiting` tells how many wait. It never looks at a key.
+second, `wait=20` an answer after so many milliseconds, `withhold` waits for a `POST /release`. `GET /waiting` tells how many
+wait. It never looks at a key.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 CHUNKS = re.compile(rb"chunks=(\d+)")
 PACE = re.compile(rb"pace=(\d+)")
+DELAY = re.compile(rb"wait=(\d+)")
 FIELDS = {"id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "created": 1_741_569_952, "model": "gpt-4o-mini-2024-07-18"}
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -89,6 +91,8 @@ class Upstream:
                 return
             yield from stream(int(match[1]), int(pace[1]) if pace else None, with_usage=b"include_usage" in body)
         else:
+            if delay := DELAY.search(body):
+                time.sleep(int(delay[1]) / 1000)
             yield ANSWER
 
     def _control(self, line: bytes) -> dict[str, int]:

@@ -103,7 +103,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
     when_ready()
     if gateway.batches:
-        gateway.batches.start()
+        gateway.batches.resume()
     server.serve(gateway)
     if gateway.batches:
         gateway.batches.stop(GRACE_S)

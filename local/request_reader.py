@@ -15,7 +15,7 @@ REQUEST_LINE_LIMIT = 8 * 1024
 HEAD_LIMIT = 32 * 1024
 HEADER_COUNT_LIMIT = 100
 CHUNK_LINE_LIMIT = 1024
-FREE_CHUNKS, CHUNK_BYTES = 10_000, 512
+FREE_CHUNKS, CHUNK_BYTES = 1_000, 512
 """Of a body: so many chunks may be of any size, those after them have so many bytes each on average. Each costs a microsecond, and
 a body of 6 MB has room for 6 million."""
 BODY_LIMIT = 6 * 1024 * 1024

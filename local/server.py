@@ -225,11 +225,13 @@ class Server:
         if refused is None and arrival.operation in TAKES_PIECES:
             request = replace(request, pieces=reader.read_pieces(head, TAKES_PIECES[arrival.operation]))
         elif not isinstance(refused, APIError):
-            request = self._read_whole(request, head, reader, held)
             try:
+                request = self._read_whole(request, head, reader, held)
                 request = request if arrival.operation in KEYLESS else decode_body(request)
             except APIError as error:
-                refused = error
+                if not is_large(head) or arrival.operation in KEYLESS or error.status not in MISTAKES:
+                    raise
+                refused = error  # of a valid key, whose mistake it is: of no other is a large body read
         elif is_large(head):
             raise refused
         else:
@@ -242,10 +244,14 @@ class Server:
     def _read_whole(self, request: Request, head: Head, reader: RequestReader, held: ExitStack) -> Request:
         """With its body. One that is large, or may be without its compression, is one of few at once. Raises APIError."""
         place = self._huge.reservation(sender_of(request.headers))
-        if ENCODING in head.headers:
-            held.enter_context(place)
-            return replace(request, body=reader.read_body(head))
-        return replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
+        try:
+            if ENCODING in head.headers:
+                held.enter_context(place)
+                return replace(request, body=reader.read_body(head))
+            return replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
+        except APIError:
+            reader.is_inside = True
+            raise
 
     def _refuse_unread(self, arrival: Arrival, head: Head, gateway: Gateway) -> APIError | None:
         """Why a request is not to be read: it leads nowhere, its key is none of ours, or too many of its kind were mistakes."""

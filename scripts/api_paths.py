@@ -20,6 +20,9 @@ FOR_NO_PAGE = re.compile(
     r"/(key|team|customer|end_user|spend|route|auto-router|providers|console)/|/(audit|refusals|providers|generation|health|console)$"
 )
 """What pages of other origins may not ask for, so that a browser's question before it leads nowhere."""
+KEEPS_ITS_PARTS = re.compile(r"(/v1)?/(responses|auto-router)")
+"""What has a parameter as its next part in stacks that are there: API Gateway allows one name for that, and an update might first
+add another. https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-import-api-update.html"""
 ANY = "x-amazon-apigateway-any-method"
 REST = "{proxy+}"
 ELSE = "ModelsFunction"
@@ -48,7 +51,7 @@ class Node:
             yield path, _methods(self.methods, for_pages)
         inner = [node for each in self.below.values() for node in each.nodes()]
         served = [(method, function) for node in inner for method, function in node.methods.items()]
-        if len(inner) > 1 and len({function for _, function in served}) == 1:
+        if len(inner) > 1 and not KEEPS_ITS_PARTS.fullmatch(path) and len({function for _, function in served}) == 1:
             yield f"{path}/{REST}", _methods(dict(served), for_pages)
         else:
             for part, node in self.below.items():

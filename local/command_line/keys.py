@@ -150,6 +150,7 @@ def _change(context: Context, path: str, fields: Mapping[str, object] | None = N
     client = context.api_client()
     told = client.post(path, {"key": _id(client, context.arguments.key), **(fields or {})})
     context.terminal.show(told, TITLES, [_row(told)])
+    _tell_warnings(context.terminal, told)
     return 0
 
 
@@ -159,7 +160,13 @@ def _show_new(terminal: Terminal, key: JSON) -> int:
     else:
         terminal.show(key, TITLES, [_row(key)])
         terminal.say(f"\nThe key, shown this once:\n\n    {key['key']}\n")
+    _tell_warnings(terminal, key)
     return 0
+
+
+def _tell_warnings(terminal: Terminal, key: JSON) -> None:
+    for warning in key.get("warnings", ()):
+        terminal.note(f"Note: {warning}")
 
 
 def fields_from_arguments(arguments: argparse.Namespace) -> JSON:

@@ -60,6 +60,8 @@ def read(path: Path) -> Config:
     """The configuration of a gateway.toml. Raises SettingsError, OperatorError."""
     try:
         return parse_gateway_toml(path.read_text("utf-8"), path)
+    except FileNotFoundError:
+        raise OperatorError(f"There is no {path}: names of your own would stand there.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path} can't be read: {error}.") from None
 

@@ -36,7 +36,7 @@ from haimaker.credentials.sources import Credentials, SSMCredentials, StaticCred
 from haimaker.http.client import CancelToken
 from haimaker.http.errors import APIError, InternalServerError
 from haimaker.http.values import Request, Response
-from haimaker.lean_dataclasses import dataclass
+from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.observability.observer import Observer
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import TELEMETRY_NAMES, OperationRequest
@@ -133,6 +133,8 @@ class Gateway(Services):
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = account or self.accounts.authenticate(request.headers)
+            if self.settings.config.allowed_ids:
+                request = replace(request, allowed_ids=self.settings.config.allowed_ids)
             request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
             asked = read_routing_request(client_format.parse(request), request, time.time())
             if client_format.resumes and asked.asked.original:

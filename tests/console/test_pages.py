@@ -22,7 +22,7 @@ from tests.support.reply import Reply
 SCRIPT = "<img src=x onerror='document.title=1'>"
 UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
     .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
-VIEWS = ("spend", "keys", "payers", "requests", "providers", "routing", "audit", "models", "playground")
+VIEWS = ("spend", "keys", "payers", "requests", "batches", "providers", "routing", "audit", "models", "playground")
 
 
 def row(page: Page, text: str):
@@ -85,7 +85,7 @@ def test_spend_by_day_and_by_everything(console: Console, keys):
     page.get_by_role("button", name="7 days").click()
     page.get_by_role("button", name="Requests").click()
     expect(page.get_by_role("heading", name="Requests by tag and day")).to_be_visible()
-    page.get_by_role("link", name="batch").click()
+    page.get_by_role("link", name="batch", exact=True).click()
     expect(page.get_by_role("heading", name="Requests", exact=True)).to_be_visible()
     expect(row(page, "search-index").first).to_be_visible()
     expect(row(page, "ada")).to_have_count(0)
@@ -192,6 +192,27 @@ def test_who_changed_what_is_told(console: Console, desk: Desk):
     expect(page.get_by_role("row").nth(3)).to_be_visible()
 
 
+def test_a_batch_is_shown_with_its_progress_and_cost(console: Console, desk: Desk):
+    def begin(*names: str) -> str:
+        lines = [
+            {"custom_id": str(n), "method": "POST", "url": "/v1/embeddings", "body": {"model": name, "input": "Hi"}}
+            for n, name in enumerate(names)
+        ]
+        data = "\n".join(map(json.dumps, lines)).encode()
+        headers = {"authorization": f"Bearer {ADMIN}"}
+        file = desk.http.post("/files", headers=headers, data={"purpose": "batch"}, files={"file": ("a", data)}).json()["id"]
+        asked = {"input_file_id": file, "endpoint": "/v1/embeddings", "completion_window": "24h"}
+        return desk.http.post("/batches", headers=headers, json=asked).json()["id"]
+
+    good, bad = begin("demo/embedding", "demo/embedding"), begin("no-such-model")
+    page = console.sign_in(view="batches")
+    expect(row(page, good)).to_contain_text("completed")
+    expect(row(page, good)).to_contain_text("2 of 2")
+    expect(row(page, good)).to_contain_text("$0.00")
+    expect(row(page, bad)).to_contain_text("failed")
+    expect(page.get_by_text("(model_not_found)")).to_be_visible()
+
+
 def shown_key(page: Page) -> str:
     key = page.get_by_label("The key").inner_text()
     assert key.startswith("sk-hm-")
@@ -239,7 +260,7 @@ def test_who_else_pays_has_limits(console: Console, desk: Desk, kind: str, ident
 def test_an_ordinary_key_sees_its_own_part(console: Console, desk: Desk, keys):
     page = console.sign_in(keys["ada"])
     expect(page.get_by_text("its own part")).to_be_visible()
-    assert page.get_by_role("navigation").inner_text().split() == ["Spend", "Keys", "Requests", "Models", "Playground"]
+    assert page.get_by_role("navigation").inner_text().split() == ["Spend", "Keys", "Requests", "Batches", "Models", "Playground"]
     expect(page.get_by_role("button", name="Key", exact=True)).to_have_count(0)
     page.get_by_role("link", name="Keys").click()
     expect(page.get_by_text("of $10.00")).to_be_visible()

@@ -10,7 +10,6 @@ from typing import Any
 import openai
 import pytest
 
-from haimaker.batches import BatchDirectory
 from tests.contract.money_support import Desk, wait_until
 from tests.contract.sdk_support import MODEL, OUTPUT_NANOUSD, price, sdk
 from tests.support.fake_upstream import Call, FakeUpstream
@@ -154,6 +153,7 @@ def test_a_batch_of_too_many_lines_fails(client: openai.OpenAI, monkeypatch: pyt
         ({"input_file_id": None}, 400, "missing_required_parameter", "input_file_id"),
         ({"input_file_id": "file-hm0"}, 404, "file_not_found", "input_file_id"),
         ({"endpoint": "/v1/audio/speech"}, 400, "invalid_value", "endpoint"),
+        ({"endpoint": ["/v1/chat/completions"]}, 400, "invalid_value", "endpoint"),
         ({"completion_window": "1h"}, 400, "invalid_value", "completion_window"),
         ({"metadata": {"a": 1}}, 400, "invalid_value", "metadata"),
         ({"output_expires_after": {"anchor": "created_at", "seconds": 1}}, 400, "invalid_value", "output_expires_after.seconds"),
@@ -270,7 +270,8 @@ def test_a_key_that_is_blocked_ends_its_batches(
     upstream.answers(waiting(gate))
     batch = until(client, begin(client, [line(str(number)) for number in range(50)]), lambda now: now.status == "in_progress")
     desk.admin("/key/block", key=key)
-    directory = BatchDirectory(desk.gateway.store.documents)
+    assert desk.gateway.batches
+    directory = desk.gateway.batches.directory
     wait_until(lambda: all(now.status == "cancelling" for now in directory.open() if now.id == batch.id))
     gate.set()
     desk.admin("/key/unblock", key=key)

@@ -211,7 +211,7 @@ def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, m
         ("--url nowhere models", "'nowhere' is no address of a gateway"),
         ("--url http://127.0.0.1:1/v1 models", "No gateway answers at http://127.0.0.1:1/v1"),
         ("--key-file /nowhere models", "/nowhere can't be read"),
-        ("routes check /nowhere", "/nowhere can't be read"),
+        ("routes check /nowhere", "There is no /nowhere"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(desk: Desk, haimaker: Run, command: str, message: str):

@@ -28,6 +28,15 @@ MODELS = {
     "cohere": "cohere/command-a-reasoning-08-2025",
     "deepseek": "deepseek/deepseek-v4-pro",
 }
+SECONDS = {
+    **MODELS,
+    "claude by a budget": "anthropic/claude-sonnet-4-5",
+    "bedrock by a budget": "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "gpt over responses": "openai/gpt-5.5-pro",
+    "gemini before signatures": "vertex_ai/gemini-2.5-pro",
+    "openrouter": "openrouter/anthropic/claude-opus-5-5",
+}
+"""Where a conversation may go on: other models of theirs have other rules."""
 CITY: JSON = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS: Any = [{"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": CITY}}]
 CALLED = Said("Both cities.", "I look.", (("weather", {"city": "Zürich"}), ("weather", {"city": "Bern"})))
@@ -55,7 +64,7 @@ def plays(said: Said) -> Any:
     def reply(call: Call) -> Reply:
         vendor = vendor_of(call)
         try:
-            vendor_schemas.check(vendor, call.json)
+            vendor_schemas.check("gemini_2" if "gemini-2" in call.path else vendor, call.json)
         except (AssertionError, ValidationError, KeyError) as error:
             return Reply.json(400, {"message": f"{vendor}: {error}", "error": {"message": f"{vendor}: {error}"}})
         return answer(vendor, said, stream="stream" in call.path or call.json.get("stream", False))
@@ -67,16 +76,23 @@ def called_at(message: ChatCompletionMessage) -> list[JSON]:
     return [json.loads(call.function.arguments) for call in message.tool_calls or [] if call.type == "function"]
 
 
-@pytest.mark.parametrize("keeps", ["all fields", "OpenAI's fields", "a stream's fields"])
-@pytest.mark.parametrize("second", MODELS)
-@pytest.mark.parametrize("first", MODELS)
+CASES = [
+    (first, second, keeps)
+    for first in MODELS
+    for second in SECONDS
+    for keeps in ("all fields", "OpenAI's fields", "a stream's fields")
+    if second in MODELS or keeps == "all fields"
+]
+
+
+@pytest.mark.parametrize(("first", "second", "keeps"), CASES)
 def test_a_conversation_goes_on_anywhere(desk: Desk, key: str, upstream: FakeUpstream, first: str, second: str, keeps: str) -> None:
     client = sdk(desk, key)
     messages: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is it warmer?"}]
 
     def ask(vendor: str, said: Said) -> ChatCompletionMessage:
         upstream.answers(plays(said))
-        wanted: JSON = {"model": MODELS[vendor], "messages": messages, "tools": TOOLS, "reasoning_effort": "high"}
+        wanted: JSON = {"model": SECONDS[vendor], "messages": messages, "tools": TOOLS, "reasoning_effort": "high"}
         if keeps == "a stream's fields":
             state = ChatCompletionStreamState()
             for chunk in client.chat.completions.create(**wanted, stream=True):

@@ -68,3 +68,24 @@ def test_a_key_cannot_be_chosen(desk: Desk):
 def test_metadata_of_any_text_comes_back(desk: Desk):
     odd = {"half of a pair": "\ud800", "nul": "\x00", "\u2028": "\U0001f600"}
     assert desk.info(desk.key(metadata=odd))["metadata"] == odd
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        (["gpt-4o-mini", "openai/gpt-4o", "openai/*", "*", "demo/echo", "haimaker/auto", "hosted_vllm/mine"], []),
+        (["gpt-4o-minni"], ["did you mean 'gpt-4o-mini'?"]),
+        (["opnai/gpt-4o", "gpt-4o"], ["'opnai/gpt-4o' is no route"]),
+        (["zzz"], ["nothing can be asked by it"]),
+    ],
+    ids=str,
+)
+def test_a_model_that_leads_nowhere_is_told_and_taken(desk: Desk, models: list[str], told: list[str]):
+    made = desk.admin("/key/generate", models=models)
+    changed = desk.admin("/key/update", key=made["token_id"], models=models)
+    for answer in (made, changed):
+        assert answer["models"] == models
+        found = answer.get("warnings", [])
+        assert len(found) == len(told)
+        assert all(words in warning for words, warning in zip(told, found, strict=True)), found
+    assert "warnings" not in desk.admin("/key/update", key=made["token_id"], max_budget=1) or told

@@ -12,7 +12,8 @@ import pytest
 
 from tests.contract.money_support import Desk, wait_until
 from tests.contract.sdk_support import MODEL, price
-from tests.contract.test_batches import nothing_is_left, waiting
+from tests.contract.test_batches import GOOD, begin, nothing_is_left, waiting
+from tests.contract.test_batches import ended as all_ended
 from tests.contract.test_messages import sdk
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import completion
@@ -78,14 +79,15 @@ def test_a_batch_is_made_listed_read_and_deleted(
 
 
 def test_batches_are_listed_in_pages_without_those_of_other_endpoints(claude: anthropic.Anthropic, client: openai.OpenAI) -> None:
-    from tests.contract.test_batches import GOOD, begin
-
     ids = [claude.messages.batches.create(requests=[asked("a", "demo/echo")]).id for _ in range(2)]
     other = begin(client, [GOOD])
     ids += [claude.messages.batches.create(requests=[asked("a", "demo/echo")]).id for _ in range(2)]
     assert [each.id for each in claude.messages.batches.list(limit=3)] == ids[::-1], "the SDK asks for the next page"
     with pytest.raises(anthropic.NotFoundError):
         claude.messages.batches.retrieve(other.id)
+    for each in claude.messages.batches.list():
+        ended(claude, each)
+    all_ended(client, other)
 
 
 def test_a_cancelled_batch_says_of_each_request_what_became_of_it(

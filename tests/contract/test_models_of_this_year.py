@@ -89,14 +89,28 @@ class Talk:
         ("openai", "gpt_6", "azure_ai/gpt-5.6-terra", "image pdf", ""),
         ("openai", "gpt_6", "databricks/databricks-gpt-5-5", "image pdf", ""),
         ("openai", "gpt_6", "openai/gpt-5.5-pro", "image pdf", ""),
+        ("openai", "gpt_6", "openai/gpt-6-sol", "image pdf", ""),
+        ("openai", "gpt_6", "azure/gpt-6-sol", "image pdf", ""),
         ("anthropic", "anthropic", "anthropic/claude-sonnet-4-5", "image pdf", "cache_control"),
+        ("anthropic", "claude_5", "anthropic/claude-opus-5", "image pdf", "cache_control"),
+        ("anthropic", "claude_5", "vertex_ai/claude-opus-5", "image pdf", "cache_control"),
+        ("anthropic", "claude_5", "bedrock_invoke/us.anthropic.claude-opus-5", "image pdf", "cache_control"),
         ("gemini", "gemini", "gemini/gemini-3.1-pro-preview", "image pdf", ""),
         ("gemini", "gemini", "vertex_ai/gemini-3.1-pro-preview", "image pdf", ""),
         ("bedrock", "bedrock", "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", "image pdf", "cachePoint"),
+        ("bedrock", "bedrock_claude_5", "bedrock/us.anthropic.claude-opus-5", "image pdf", "cachePoint"),
+        ("gemini", "gemini", "gemini/gemini-3.5-flash", "image pdf", ""),
+        ("gemini", "gemini_2", "vertex_ai/gemini-2.5-pro", "image pdf", ""),
         ("mistral", "mistral", "mistral/mistral-medium-2604", "image pdf", ""),
         ("groq", "groq", "groq/openai/gpt-oss-120b", "", ""),
+        ("groq", "groq", "groq/meta-llama/llama-4-maverick-17b-128e-instruct", "image", ""),
+        ("groq", "groq", "groq/qwen/qwen3-32b", "", ""),
+        ("deepseek", "deepseek", "deepseek/deepseek-v4-flash", "", ""),
         ("deepseek", "deepseek", "deepseek/deepseek-v4-pro", "", ""),
         ("openrouter", "openrouter", "openrouter/anthropic/claude-sonnet-4.5", "image pdf", "cache_control"),
+        ("openrouter", "openrouter", "openrouter/anthropic/claude-opus-5", "image pdf", "cache_control"),
+        ("openrouter", "openrouter", "openrouter/google/gemini-3.1-pro-preview", "image pdf", "cache_control"),
+        ("openrouter", "openrouter", "openrouter/openai/gpt-6-sol", "image pdf", "cache_control"),
     ],
 )
 @WAYS
@@ -114,7 +128,8 @@ def test_three_turns_with_everything(
     ]
 
     upstream.answers(plays(vendor, schema, CALLED))
-    message = talk.ask(tools=TOOLS, tool_choice="required", parallel_tool_calls=True, reasoning_effort="high")
+    forced: Any = {"type": "function", "function": {"name": "weather"}} if stream else "required"
+    message = talk.ask(tools=TOOLS, tool_choice=forced, parallel_tool_calls=True, reasoning_effort="high")
     assert talk.answer_calls(message) == [arguments for _, arguments in CALLED.calls]
     sent = upstream.calls[-1].body.decode()
     assert all(data in sent for data, kind in ((PIXEL, "image"), (PDF, "pdf")) if kind in sees)

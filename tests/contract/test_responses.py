@@ -107,11 +107,35 @@ def test_codexs_tools_reach_any_model_and_come_back(client: openai.OpenAI, upstr
         {"type": "file_search", "vector_store_ids": ["vs_1"]},
         {"type": "code_interpreter", "container": "cntr_1"},
         {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
+        {"type": "file_search", "vector_store_ids": ["vs_shared", "vs_1"]},
     ],
 )
 def test_what_others_may_have_at_the_provider_is_not_found(client: openai.OpenAI, tool: Any) -> None:
     with pytest.raises(openai.NotFoundError):
         client.responses.create(model=GPT, input="Hi", tools=[tool])
+
+
+SHARED: list[JSON] = [
+    {"tools": [{"type": "file_search", "vector_store_ids": ["vs_shared"]}]},
+    {"tools": [{"type": "code_interpreter", "container": "cntr_shared"}]},
+    {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-shared"]}}]},
+    {"prompt": {"id": "pmpt_shared", "variables": {"a": "b"}}},
+    {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-shared"}]}]},
+]
+
+
+@pytest.mark.parametrize("fields", SHARED)
+def test_what_the_deployer_allows_everybody_may_name(client: openai.OpenAI, upstream: FakeUpstream, fields: JSON) -> None:
+    """At the provider that has it."""
+    upstream.answers(Reply.json(200, WHOLE))
+    body = {"model": GPT, "input": "Hi", **fields}
+    assert client.post("/responses", body=body, cast_to=object)
+    assert {name: upstream.calls[-1].json[name] for name in fields} == fields
+    if "tools" not in fields:
+        asked = len(upstream.calls)
+        with pytest.raises(openai.BadRequestError):
+            client.post("/responses", body={**body, "model": MODEL}, cast_to=object)
+        assert len(upstream.calls) == asked
 
 
 @pytest.mark.parametrize(

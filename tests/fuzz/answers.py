@@ -31,7 +31,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from haimaker.api.formats.responses_answers import ECHOED
+from haimaker.api.formats.responses_answers import CLIENTS_CODES, ECHOED
 from haimaker.http.sse import dumps
 
 WHOLE: Mapping[str, type[BaseModel]] = {
@@ -104,6 +104,8 @@ def check_event(operation: str, body: Any, *, same_format: bool = False) -> None
     if same_format:
         construct_type_unchecked(value=_whole_text(body), type_=LOOSE[operation])
         return
+    if body.get("type") == "response.failed" and body["response"]["error"].get("code") in CLIENTS_CODES:
+        body = {**body, "response": {**body["response"], "error": {**body["response"]["error"], "code": "server_error"}}}
     if adapter := UNIONS.get(operation):
         adapter.validate_python(_whole_text(_as_said(body)))
     if model := EVENTS.get(operation) or EVENTS.get(str(body.get("type"))):

@@ -202,10 +202,25 @@ def test_an_upgrade_changes_no_address_and_replaces_nothing_that_is_kept(templat
         found = resources[name]
         assert (found["Type"], found.get("Condition")) == (kept["Type"], kept.get("Condition")), name
         assert {part: found["Properties"].get(part) for part in kept["Properties"]} == kept["Properties"], name
+    before, after = (
+        parameters_of(paths) for paths in ([path for each in BEFORE["routes"].values() for path in each], api["Body"]["paths"])
+    )
+    assert all(after.get(place, names) <= names for place, names in before.items()), "an update might add one beside the other"
     for function, paths in BEFORE["routes"].items():
         for path, methods in paths.items():
             for method in methods.split():
                 assert called(integration(api, path, method)) in (function, "ModelsFunction" if method == "options" else ""), path
+
+
+def parameters_of(paths):
+    """What parameters are called at each place of a path."""
+    found = {}
+    for path in paths:
+        parts = path.split("/")
+        for number, part in enumerate(parts):
+            if part.startswith("{"):
+                found.setdefault("/".join(parts[:number]), set()).add(part)
+    return found
 
 
 def test_the_stack_is_smaller_than_it_was_and_far_from_what_aws_allows(resources, api):

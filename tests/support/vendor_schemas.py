@@ -43,6 +43,8 @@ def anthropic(body: JSON) -> None:
     _each_call_is_answered(called, answered)
     assert turns[-1]["role"] != "assistant" or not str(turns[-1]["content"][-1].get("text", "")).endswith((" ", "\n"))
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", block["id"]) for block in blocks if block["type"] == "tool_use")
+    if body.get("thinking", {}).get("type") == "enabled":
+        _begins_with_thinking([[block["type"] for block in _blocks(turn["content"])] for turn in turns])
     forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
     assert not (forced and body.get("thinking", {}).get("type") in ("enabled", "adaptive")), "thinking and a forced tool"
 
@@ -81,6 +83,10 @@ def bedrock_loop(body: JSON) -> None:
     called = [{block["toolUse"]["toolUseId"] for block in turn["content"] if "toolUse" in block} for turn in turns]
     answered = [[block["toolResult"]["toolUseId"] for block in turn["content"] if "toolResult" in block] for turn in turns]
     _each_call_is_answered(called, answered)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", identifier) for each in called for identifier in each), "toolUseId"
+    if body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type") == "enabled":
+        kinds = {"reasoningContent": "thinking", "toolUse": "tool_use", "toolResult": "tool_result"}
+        _begins_with_thinking([[kinds.get(name, name) for block in turn["content"] for name in block] for turn in turns])
     thoughts = [
         block["reasoningContent"]["reasoningText"] for turn in turns for block in turn["content"] if "reasoningContent" in block
     ]
@@ -264,6 +270,28 @@ def claude_5_5(body: JSON) -> None:
     assert body["messages"][-1]["role"] != "assistant", "This model does not support assistant message prefill"
 
 
+def claude_5(body: JSON) -> None:
+    """https://platform.claude.com/docs/en/about-claude/models/whats-new-opus-5: it can be forced to a tool while it does not think,
+    and thinks unless it is told not to."""
+    anthropic({"model": "m", **body})
+    _forced_without_thinking(body.get("tool_choice", {}).get("type") in ("any", "tool"), body)
+    assert not {"temperature", "top_p", "top_k"} & set(body)
+    assert body["messages"][-1]["role"] != "assistant", "This model does not support assistant message prefill"
+
+
+def bedrock_claude_5(body: JSON) -> None:
+    bedrock_loop(body)
+    choice = body.get("toolConfig", {}).get("toolChoice", {})
+    _forced_without_thinking(bool({"any", "tool"} & set(choice)), body.get("additionalModelRequestFields", {}))
+    assert not {"temperature", "topP"} & set(body.get("inferenceConfig", {}))
+
+
+def _forced_without_thinking(forced: bool, own: JSON) -> None:
+    kind = own.get("thinking", {}).get("type")
+    assert not forced or kind == "disabled", "Thinking may not be enabled when tool_choice forces tool use"
+    assert kind in (None, "adaptive", "disabled"), '"thinking.type.enabled" is not supported for this model'
+
+
 def bedrock_claude_5_5(body: JSON) -> None:
     bedrock_loop(body)
     choice = body.get("toolConfig", {}).get("toolChoice", {})
@@ -292,7 +320,9 @@ def databricks_claude(body: JSON) -> None:
 CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "anthropic": anthropic,
     "bedrock": bedrock_loop,
+    "bedrock_claude_5": bedrock_claude_5,
     "bedrock_claude_5_5": bedrock_claude_5_5,
+    "claude_5": claude_5,
     "claude_5_5": claude_5_5,
     "cohere": cohere,
     "databricks_claude": databricks_claude,
@@ -307,6 +337,15 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "openrouter": openrouter,
     "responses": responses,
 }
+
+
+def _begins_with_thinking(turns: list[list[str]]) -> None:
+    """https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks: of a model that thinks by
+    a budget, each turn in which it called tools for the last thing that was said to it."""
+    said = max((at for at, kinds in enumerate(turns) if not at % 2 and "tool_result" not in kinds), default=0)
+    for kinds in turns[said:]:
+        begins = kinds[0] in ("thinking", "redacted_thinking")
+        assert "tool_use" not in kinds or begins, "a final `assistant` message must start with a thinking block"
 
 
 def _each_call_is_answered(called: list[set[str]], answered: list[list[str]]) -> None:

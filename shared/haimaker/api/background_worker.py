@@ -144,6 +144,7 @@ class Worker:
         left_s = self.end_s - time.monotonic()
         body = dumps({**asked["body"], "stream": True})
         request = Request(pending.request_id, asked["headers"], body, seconds_left=lambda: left_s)
+        request = replace(request, allowed_ids=gateway.settings.config.allowed_ids)
         client_format = find("responses")
         routed = read_routing_request(client_format.parse(request), request, pending.started_s)
         original = routed.asked.original

@@ -62,7 +62,7 @@ def create(gateway: "Services", request: Request) -> Response:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
         raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
-    if body["endpoint"] not in ENDPOINTS:
+    if not isinstance(body["endpoint"], str) or body["endpoint"] not in ENDPOINTS:
         raise _invalid("endpoint", f"one of {', '.join(ENDPOINTS)}")
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")
@@ -82,7 +82,7 @@ def begin(
     gateway: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
 ) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
-    directory, owner, now_s = BatchDirectory(gateway.store.documents), owner_of(account), time.time()
+    directory, owner, now_s = runner_of(gateway).directory, owner_of(account), time.time()
     _require_budget(gateway, account)
     if sum(batch.owner == owner for batch in directory.open()) >= MOST_OPEN:
         message = f"There are {MOST_OPEN} batches already that have not ended."

@@ -178,9 +178,10 @@ def _account_handler(module: str, name: str) -> Handler:
     return operation
 
 
-def _audited_handler(module: str, name: str, shown: str | None = None) -> Handler:
+def _audited_handler(module: str, name: str, shown: str | None = None, *, warns: bool = False) -> Handler:
     """An operation that changes what the store keeps. Each change goes into the audit trail, also of one that then failed, with
-    `shown` or else the module and the action as the name of the operation."""
+    `shown` or else the module and the action as the name of the operation. A key that `warns` is told with what is likely a
+    mistake in it."""
 
     def changing(gateway: "Services", request: Request) -> Response:
         from haimaker.api import audit
@@ -189,7 +190,12 @@ def _audited_handler(module: str, name: str, shown: str | None = None) -> Handle
         store = audit.AuditedStore(gateway.store)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         try:
-            return json_response(act(store, account, request))
+            result = act(store, account, request)
+            if warns:
+                from haimaker.api.key_warnings import with_warnings
+
+                result = with_warnings(gateway.settings.config, result)
+            return json_response(result)
         finally:
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
@@ -317,8 +323,8 @@ HANDLERS: Mapping[str, Handler] = {
     "gemini_unserved": _google_unserved,
     "gemini_models_list": _google_models("list_models"),
     "gemini_models_retrieve": _google_models("get_model"),
-    "key_generate": _audited_handler("keys", "generate"),
-    "key_update": _audited_handler("keys", "update"),
+    "key_generate": _audited_handler("keys", "generate", warns=True),
+    "key_update": _audited_handler("keys", "update", warns=True),
     "key_block": _audited_handler("keys", "block"),
     "key_unblock": _audited_handler("keys", "unblock"),
     "key_delete": _audited_handler("keys", "delete"),

@@ -65,14 +65,14 @@ def stored_files(settings: Settings, store: Store) -> StoredFiles:
 def create(gateway: "Services", request: Request) -> Response:
     """POST /v1/files. Raises APIError."""
     account, files, now_s = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store), time.time()
-    _check_room(files, owner_of(account))
+    check_room(files, owner_of(account))
     form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
     with place_failures():
         form.open("file")
         file_id, size = files.receive(_bounded(form), form.content_type, now_s)
         try:
             form.finish()
-            _check_room(files, owner_of(account), size)
+            check_room(files, owner_of(account), size)
             file = files.add(file_id, size, owner_of(account), _describe(form, size), now_s)
         except Exception:
             files.forget(file_id)
@@ -161,7 +161,7 @@ def _authenticate(gateway: "Services", request: Request) -> Account:
     return account
 
 
-def _check_room(files: StoredFiles, owner: str, size: int = 0) -> None:
+def check_room(files: StoredFiles, owner: str, size: int = 0) -> None:
     """Raises BadRequestError where an owner has as many files, or as large ones, as it may keep."""
     if files.is_full(owner, size):
         message = f"There are {MAX_FILES} files, or {MAX_KEPT_BYTES >> 30} GB of them, which is all that may be kept. Delete some."

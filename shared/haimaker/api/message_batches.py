@@ -37,6 +37,7 @@ def create(gateway: "Services", request: Request) -> Response:
     account, requests = batches.authenticate(gateway, request), _read_requests(parse_json(request.body))
     runner, now_s = batches.runner_of(gateway), time.time()
     kept = files.stored_files(gateway.settings, gateway.store)
+    files.check_room(kept, owner_of(account))
     with files.place_failures():
         file_id, size = kept.receive(_to_lines(requests), "application/jsonl", now_s)
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)

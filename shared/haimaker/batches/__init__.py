@@ -19,8 +19,8 @@ from haimaker.http.values import JSON
 from haimaker.store.documents import Document, Documents
 
 ID_PREFIX = "batch_hm"
-BATCHES, OPEN = "batches#", "open_batches"
-"""The kinds of documents: an owner's batches by id, and everybody's that have not ended."""
+BATCHES, OPEN = "batches#", "open_batches#"
+"""The kinds of documents: an owner's batches by id, and a folder's that have not ended."""
 MAX_LINES = 50_000
 """https://platform.openai.com/docs/guides/batch#rate-limits"""
 COMPLETION_WINDOW, COMPLETION_WINDOW_S = "24h", 86_400
@@ -55,9 +55,11 @@ class BatchDirectory(NamedTuple):
     """Batches in the store. Every method raises StoreUnavailable."""
 
     documents: Documents
+    folder: str = ""
+    """The name of the folder that has their lines: gateways elsewhere may have the same store."""
 
     def add(self, batch: Batch) -> None:
-        self.documents.put(OPEN, Document(batch.id, {"owner": batch.owner}, 0))
+        self.documents.put(OPEN + self.folder, Document(batch.id, {"owner": batch.owner}, 0))
         self.documents.put(BATCHES + batch.owner, Document(batch.id, batch.body, 0))
 
     def get(self, owner: str, batch_id: str) -> Batch | None:
@@ -94,7 +96,7 @@ class BatchDirectory(NamedTuple):
 
     def open(self) -> Sequence[Batch]:
         """Those that have not ended, the oldest first."""
-        named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN)]
+        named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN + self.folder)]
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]
 
@@ -103,4 +105,4 @@ class BatchDirectory(NamedTuple):
 
     def close(self, batch: Batch) -> None:
         """Takes a batch that has ended from those that have not."""
-        self.documents.delete(OPEN, batch.id)
+        self.documents.delete(OPEN + self.folder, batch.id)

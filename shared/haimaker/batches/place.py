@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple, Protocol
 
+from haimaker.batches import BatchDirectory
 from haimaker.http.values import Request, Response
 from haimaker.store import Account, Store
 from haimaker.stored_files import StoredFiles
@@ -27,6 +28,7 @@ class Place(NamedTuple):
     """What all batches share."""
 
     store: Store
+    directory: BatchDirectory
     files: StoredFiles
     folder: Path
     worker: LineWorker

@@ -21,7 +21,6 @@ from haimaker.batches import (
     IN_PROGRESS,
     VALIDATING,
     Batch,
-    BatchDirectory,
 )
 from haimaker.batches.beginning import check_lines, open_pools
 from haimaker.batches.journal import ERROR, OUTPUT, Journal, Outcome
@@ -53,7 +52,7 @@ LATE_RECORDS_S = 5.0
 class BatchRun:
     def __init__(self, batch: Batch, place: Place) -> None:
         self.batch, self._place = batch, place
-        self._directory = BatchDirectory(place.store.documents)
+        self._directory = place.directory
         self._folder = place.folder / batch.id
         self._operation = ENDPOINTS[batch.body["endpoint"]]
         self._journal: Journal | None = None

@@ -5,6 +5,8 @@ large one. A process that ends, in whatever way, lets go of the lock, and anothe
 """
 
 import fcntl
+import os
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +34,8 @@ class BatchRunner:
     def __init__(self, store: Store, files: StoredFiles, folder: Path, worker: LineWorker, observer: Observer) -> None:
         self._stopping, self._wake = Event(), Event()
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._place = Place(store, files, folder, worker, self._tasks.put, self._stopping)
+        self._store, self._files, self._folder, self._worker = store, files, folder, worker
+        self._found_place: Place | None = None
         self._observer = observer
         self._running: dict[str, Thread] = {}
         self._runs: dict[str, BatchRun] = {}
@@ -40,6 +43,25 @@ class BatchRunner:
         self._askers: list[Thread] = []
         self._lock = Lock()
         self._turn: BinaryIO | None = None
+
+    @property
+    def directory(self) -> BatchDirectory:
+        """The batches whose lines are in this process's folder. Raises OSError."""
+        return self._place.directory
+
+    @property
+    def _place(self) -> Place:
+        if self._found_place is None:
+            directory = BatchDirectory(self._store.documents, _name_of(self._folder))
+            self._found_place = Place(
+                *(self._store, directory, self._files, self._folder, self._worker, self._tasks.put, self._stopping)
+            )
+        return self._found_place
+
+    def resume(self) -> None:
+        """Goes on with what an earlier process left, if there was ever a batch."""
+        if self._folder.exists():
+            self.start()
 
     def start(self) -> None:
         """Works on what there is, and on what comes, in threads of its own. May be repeated, to look at once."""
@@ -68,18 +90,20 @@ class BatchRunner:
             thread.join(max(0.0, give_up_s - time.monotonic()))
 
     def _watch(self) -> None:
-        directory = BatchDirectory(self._place.store.documents)
+        pause_s = LOOKS_EVERY_S
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 if self._takes_turn() and not self._stopping.is_set():
-                    for batch in directory.open():
+                    for batch in self.directory.open():
                         if batch.id not in self._running and len(self._running) < MOST_RUNNING:
                             self._running[batch.id] = Thread(target=self._run, args=(batch,), daemon=True)
                             self._running[batch.id].start()
+                pause_s = LOOKS_EVERY_S
             except (StoreUnavailable, OSError) as error:
                 self._observer.error(f"Batches: {error}")
-            self._wake.wait(LOOKS_EVERY_S)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            self._wake.wait(pause_s)
 
     def _takes_turn(self) -> bool:
         """Whether this process is the one that works."""
@@ -121,7 +145,7 @@ class BatchRunner:
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 with suppress(StoreUnavailable):
-                    now = BatchDirectory(self._place.store.documents).get(batch.owner, batch.id)
+                    now = self.directory.get(batch.owner, batch.id)
                     if now is None or now.has_ended:
                         return
                     batch = now
@@ -129,3 +153,15 @@ class BatchRunner:
             self._running.pop(batch.id, None)
             self._runs.pop(batch.id, None)
             self._wake.set()
+
+
+def _name_of(folder: Path) -> str:
+    """A name that the folder has for ever, made when it is first used. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, made = folder / "name", folder / f".name-{secrets.token_hex(8)}"
+    if not path.exists():
+        made.write_text(secrets.token_hex(8))
+        with suppress(FileExistsError):
+            os.link(made, path)  # one of several processes at once
+        made.unlink()
+    return path.read_text()

@@ -1,6 +1,6 @@
 """Frozen values that pass between pure code and I/O: requests, responses and events, with no behaviour of their own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field
@@ -49,6 +49,8 @@ class Request:
     """The body as it comes, in place of `body`, where the operation and the server take it so."""
     batch: BatchLine | None = None
     """Of what line of a batch it is, where nobody waits for it."""
+    allowed_ids: Collection[str] = ()
+    """Of what is kept in the account at a provider, that every client may name."""
     upload: Callable[[str], bytes] = _no_upload
     """Reads a file that the client uploaded before, by its id. Raises APIError; LookupError where there are no uploads."""
 

@@ -265,16 +265,19 @@ KIMI = (
     Family("kimi-k2", r"kimi-(?:k2(?!\.|-thinking)|latest|vl|dev)", drops=(), thinks="", wants_reasoning_back=False),
     Family("kimi-thinking", r"kimi-(?:k2-)?thinking|kimi-k2\.7-code", thinks=ALWAYS),
 )
-# https://docs.z.ai/api-reference/llm/chat-completion: older versions think or do not.
+# https://docs.z.ai/api-reference/llm/chat-completion: older versions think or do not. Since 5.3 they always think, with an effort:
+# https://docs.together.ai/docs/glm-5.3-quickstart.
 GLM = (
-    Family("glm", r"glm", thinks=UNASKED),
+    Family("glm", r"glm", thinks=ALWAYS, efforts=_efforts("low", "low", "low", "high", "high", "max", "max")),
+    Family("glm-5.2", r"glm-(?:[1-4]|z1|5(?:\.[0-2])?(?![.-]?\d))", thinks=UNASKED, efforts=None),
     Family("glm-5.1", r"glm-(?:[1-4]|z1|5(?:[.-][01])?(?![.-]?\d))"),
     Family("glm-4.5", r"glm-(?:4\.[15]|z1)", thinking_tags="both"),
     Family("glm-4", r"glm-(?:[1-3]|4(?!\.[5-9]))", thinks=NEVER),
 )
-# https://docs.x.ai/developers/model-capabilities/text/reasoning: 4.3 may be told not to, 4.5 and later can't.
+# https://docs.x.ai/developers/model-capabilities/text/reasoning: 4.3 may be told not to, 4.5 and later can't; 4.6 takes `xhigh`.
 GROK = (
-    Family("grok", r"grok", drops=PENALTIES, refuses=("stop",), thinks=ALWAYS, efforts=UP_TO_HIGH),
+    Family("grok", r"grok", drops=PENALTIES, refuses=("stop",), thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "low"}),
+    Family("grok-4.5", r"grok-(?:[1-3]|4(?![.-][6-9]))", efforts=UP_TO_HIGH),
     Family("grok-4.3", r"grok-4[.-]3", efforts={**UP_TO_HIGH, "none": "none"}),
     Family("grok-4", r"grok-(?:4(?:[.-][01](?!\d))?(?!\.\d|-\d(?!\d)|\d)|4[.-]20|code|build)", efforts=NO_EFFORTS),
     Family("grok-3-mini", r"grok-3-mini", efforts={**UP_TO_HIGH, "medium": "high"}),

@@ -25,7 +25,8 @@ PROVIDER = Provider(
         values={"reasoning_effort": {"minimal": "low", "xhigh": "max"}},
         schema_in_words=True,
         thinking_switch=True,
-        messages=MessageRules(flattens_content=True, wants_reasoning_back=True),
+        # …/guides/thinking_mode: it reads `reasoning_content`; the fields of others' answers are none of its messages'.
+        messages=MessageRules(flattens_content=True, wants_reasoning_back=True, strips_fields=("reasoning", "annotations")),
     ),
     limits=Limits(single_choice=True),
     operations={"messages": MESSAGES},

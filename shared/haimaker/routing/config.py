@@ -89,6 +89,8 @@ class Config:
     """What `haimaker/auto` goes by for keys without a router of their own."""
     sign_in: "SignInSettings | None" = None
     """Who may sign in to the console without a key."""
+    allowed_ids: tuple[str, ...] = ()
+    """Of vector stores, files, containers and prompts in the accounts at providers, that every key may name."""
     redaction: "Redaction | None" = None
     """What is taken out of content that is kept; None takes out all that is built in."""
 

@@ -70,6 +70,7 @@ def _config(file: TomlTable) -> Config:
         circuit_breaker=circuit_breaker,
         auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
         sign_in=read_whole(TomlTable(("sign_in",), file.pop("sign_in")), read_sign_in) if "sign_in" in file.own else None,
+        allowed_ids=file.get_strs("allowed_ids", pattern=r"[\w-]{1,200}", example="vs_1"),
         redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )
     file.require_empty()

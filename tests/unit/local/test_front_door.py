@@ -101,7 +101,7 @@ def test_errors_have_openai_s_shape(client, data, status, code, stays):
     ("data", "status", "kind"),
     [
         (get("/v1/messages"), 405, "invalid_request_error"),
-        (get("/v1/messages/batches"), 404, "not_found_error"),
+        (get("/v1/messages/nowhere"), 404, "not_found_error"),
         (post(b"x" * (6 * 2**20 + 1)).replace(b"/chat/completions", b"/messages"), 413, "request_too_large"),
         (get("/v1beta/openai/m:generateContent"), 405, "INVALID_ARGUMENT"),
         (get("/v1beta/files"), 404, "NOT_FOUND"),

@@ -12,6 +12,7 @@ from haimaker.http.responses import error_response
 from haimaker.http.values import Response
 from haimaker.upstream.shares import Shares
 from local.mistakes import CHEAP_BYTES, CONTAINERS, Mistakes, address_of, weight_of
+from local.request_reader import FREE_CHUNKS
 from local.server import Server  # noqa: F401 - what is tested
 from tests.unit.local.door import Gateway, connect, get, post, receive, receive_error, serving
 
@@ -231,6 +232,14 @@ def test_what_is_read_for_nothing_counts_against_its_key(path, status, headers, 
         assert told == (429 if counts else status)
         assert not counts or 0 < int(headers["retry-after"]) <= 60
         assert ask(server, post(b"{}", OTHER, path=path))[0] == status
+
+
+def test_a_large_body_that_breaks_the_rules_counts_against_its_key():
+    chunks = get("/v1/chat/completions", "transfer-encoding: chunked", KEY, method="POST") + b"1\r\na\r\n" * (FREE_CHUNKS + 9)
+    with serving(Keyed(), mistakes=Mistakes(1)) as server:
+        assert [ask(server, chunks)[0] for _ in range(12)] == [400] * 11 + [429]
+        assert ask(server, post(b"{}", KEY))[0] == 429
+        assert ask(server, post(b"{}", OTHER))[0] == 200
 
 
 GZIP = "content-encoding: gzip"

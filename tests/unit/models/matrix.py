@@ -147,7 +147,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
     "kimi-k2-7": ("databricks/databricks-{}",),
     "moonshot-v1-8k": ("moonshot/{}",),
     **dict.fromkeys(
-        ("glm-6", "glm-5.1", "glm-4.5", "glm-4-32b"),
+        ("glm-6", "glm-5.2", "glm-5.1", "glm-4.5", "glm-4-32b"),
         (
             *("zai/{}", "cerebras/zai-{}", "fireworks_ai/accounts/fireworks/models/{}", "openrouter/z-ai/{}", "azure_ai/FW-{}"),
             *(
@@ -161,7 +161,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("glm-5p2", "glm-4p5"), ("fireworks_ai/accounts/fireworks/models/{}",)),
     **dict.fromkeys(
-        ("grok-6", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
+        ("grok-6", "grok-4.5", "grok-4.3", "grok-4-0709", "grok-3-mini", "grok-4.20-non-reasoning", "grok-2"),
         ("xai/{}", "openrouter/x-ai/{}", "azure_ai/{}", "bedrock/xai.{}", "vertex_ai/xai/{}", "databricks/databricks-{}"),
     ),
     "grok-4.20-multi-agent": ("xai/{}",),

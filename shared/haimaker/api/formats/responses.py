@@ -27,7 +27,7 @@ ENDS = ("response.completed", "response.incomplete", "response.failed", "respons
 def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError."""
     body = parse_json(request.body)
-    chat, dropped = to_chat(body)
+    chat, dropped = to_chat(body, request.allowed_ids)
     background = body.get("background") is True
     original = Original("responses", body, ADAPTERS["responses"], dropped, refusal=find_refusal(body), background=background)
     return translated_chat(chat, request.body, original)

@@ -43,6 +43,9 @@ ECHOED: Mapping[str, Any] = {
 """What a response repeats of its request, and what it says where nothing was asked."""
 ACTIVE = ("queued", "in_progress")
 """States of a response that has not ended."""
+CLIENTS_CODES = frozenset({"context_length_exceeded", "insufficient_quota"})
+"""Of errors, which coding agents look for, beside those that the SDKs know."""
+ERROR_CODES = CLIENTS_CODES | {"rate_limit_exceeded", "invalid_image", "invalid_image_url", "image_content_policy_violation"}
 INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -67,9 +70,9 @@ def events(chunks: Iterable[JSON], body: JSON, request_id: str) -> Iterator[JSON
 
 def from_error(error: APIError, request_id: str) -> JSON:
     """https://platform.openai.com/docs/api-reference/responses/object#responses/object-error names few codes: of failures of a
-    provider's, one; clients tell a prompt that is too long by ours."""
-    ours = "rate_limit_exceeded" if error.status == 429 else error.code or error.type
-    code = "server_error" if error.status >= 500 else ours
+    provider's, one; clients tell a prompt that is too long by ours, and every other refusal is one of what was asked."""
+    refused = error.code if error.code in ERROR_CODES else "rate_limit_exceeded" if error.status == 429 else "invalid_prompt"
+    code = "server_error" if error.status >= 500 else refused
     return {**_Response({}, request_id).whole("failed"), "error": {"code": code, "message": error.message}}
 
 

@@ -29,7 +29,7 @@ def parse(request: Request) -> OperationRequest:
     if not isinstance(sent.get("model"), str):
         raise BadRequestError("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")
     body = {name: value for name, value in sent.items() if name not in ("stream", "tools", "tool_choice", "text")}
-    chat, dropped = to_chat(body)
+    chat, dropped = to_chat(body, request.allowed_ids)
     chat["messages"] = [*chat["messages"], {"role": "user", "content": SUMMARIZE}]
     original = Original("responses", {**sent, "stream": False}, ADAPTERS["responses"], dropped, find_refusal(body), compacts=True)
     return translated_chat(chat, request.body, original)

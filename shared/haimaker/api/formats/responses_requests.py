@@ -5,7 +5,7 @@ showed earlier comes back marked as ours and goes on as `reasoning_content`, wit
 signed travels in the ids of calls.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from haimaker.api.formats import reasoning_details
@@ -60,7 +60,11 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     """Why a request can't be translated: it names what only the provider has to which it was told."""
     if body.get("previous_response_id") is not None:
         return BadRequestError(NOT_KEPT, param="previous_response_id", code="response_not_stored")
+    if body.get("prompt"):
+        return BadRequestError(REFUSED["prompt"], param="prompt", code="unsupported_parameter")
     given = body.get("input")
+    for param, _ in _files(given):
+        return BadRequestError("Only the provider that has the file can read it.", param=param, code="file_not_found")
     if given is None:  # where a provider needs none, it is the conversation before
         return missing_parameter("input")
     for index, item in enumerate(given if isinstance(given, list) else ()):
@@ -72,16 +76,20 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     return None
 
 
-def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
-    """The chat, and the names of what was left out. Raises BadRequestError."""
+def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[str, ...]]:
+    """The chat, and the names of what was left out. Of what is kept in the provider's account it may name what is allowed. Raises
+    BadRequestError, NotFoundError."""
     asked = {name: value for name, value in body.items() if value is not None}
     if asked.get("background") and asked.get("store") is False:
         raise BadRequestError(NOT_STORED, param="background", code="invalid_value")
     for name, why in REFUSED.items():
-        if asked.get(name):
+        if asked.get(name) and not _is_allowed(asked[name], allowed_ids):
             raise BadRequestError(why, param=name, code="unsupported_parameter")
     for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
-        _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]")
+        _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]", allowed_ids)
+    for param, identifier in _files(asked.get("input")):
+        if identifier not in allowed_ids:
+            raise BadRequestError("The file was not found.", param=param, code="file_not_found")
     chat: JSON = {name: asked[name] for name in SAME if name in asked}
     chat["messages"] = [*_instructions(asked.get("instructions")), *_conversation(asked.get("input"))]
     if "max_output_tokens" in asked:
@@ -118,7 +126,26 @@ def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
         yield "top_logprobs"
 
 
-def _refuse_foreign(tool: JSON, param: str) -> None:
+def _is_allowed(given: Any, allowed_ids: Collection[str]) -> bool:
+    return isinstance(given, dict) and given.get("id") in allowed_ids
+
+
+def _files(given: Any) -> Iterator[tuple[str, Any]]:
+    """Where a request names files by their ids alone."""
+    for place, item in enumerate(given if isinstance(given, list) else ()):
+        for name in ("content", "output"):
+            parts = item.get(name) if isinstance(item, dict) else None
+            for index, part in enumerate(parts if isinstance(parts, list) else ()):
+                if isinstance(part, dict) and _is_file_of_account(part):
+                    yield f"input[{place}].{name}[{index}].file_id", part["file_id"]
+
+
+def _is_file_of_account(part: JSON) -> bool:
+    told = any(isinstance(part.get(name), str) for name in ("image_url", "file_data", "file_url"))
+    return part.get("type") in ("input_image", "input_file") and part.get("file_id") is not None and not told
+
+
+def _refuse_foreign(tool: JSON, param: str, allowed_ids: Collection[str]) -> None:
     """Raises NotFoundError where a tool names what is kept in the provider's account, which all keys share."""
     held = tool.get("container")
     mask = tool.get("input_image_mask")
@@ -129,7 +156,7 @@ def _refuse_foreign(tool: JSON, param: str) -> None:
         "input_image_mask.file_id": mask.get("file_id") if isinstance(mask, dict) else None,
     }
     for name, ids in named.items():
-        if ids:
+        if any(each not in allowed_ids for each in (ids if isinstance(ids, list) else [ids]) if each):
             raise NotFoundError(f"{param}.{name}: it was not found.", param=f"{param}.{name}", code="not_found")
 
 
@@ -230,6 +257,8 @@ def _part(part: JSON, param: str) -> JSON:
         return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_data"]}}
     if kind == "input_file" and isinstance(part.get("file_url"), str):
         return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_url"]}}
+    if _is_file_of_account(part):
+        return {"type": "text", "text": ""}
     if part.get("file_id") is not None:
         raise BadRequestError("The file was not found.", param=f"{param}.file_id", code="file_not_found")
     raise invalid_parameter(f"{param}.type", f"a part of type {kind!r} can't stand here")

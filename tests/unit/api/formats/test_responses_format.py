@@ -283,6 +283,9 @@ CITED: dict[str, Any] = {
     [
         (APIError("No.", status=502, code="stream_interrupted"), "server_error"),
         (APIError("Later.", status=429, code="provider_rate_limit"), "rate_limit_exceeded"),
+        (APIError("No.", status=400, code="tool_use_failed"), "invalid_prompt"),
+        (APIError("No.", status=403), "invalid_prompt"),
+        (APIError("No.", status=400, code="invalid_image_url"), "invalid_image_url"),
     ],
 )
 def test_a_response_that_failed_says_so_in_openais_codes(error: APIError, code: str) -> None:

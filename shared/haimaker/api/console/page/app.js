@@ -4,6 +4,7 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { Api } from "./api.js";
 import { audit } from "./audit.js";
+import { batches } from "./batches.js";
 import { keys } from "./keys.js";
 import { models } from "./models.js";
 import { payers } from "./payers.js";
@@ -25,6 +26,7 @@ const VIEWS = {
   keys: ["Keys", keys],
   payers: ["Teams", payers, "admin"],
   requests: ["Requests", requests],
+  batches: ["Batches", batches],
   providers: ["Providers", providers, "admin"],
   routing: ["Routing", routing, "admin"],
   audit: ["Changes", audit, "admin"],

@@ -85,6 +85,7 @@ export function keys(app) {
       title,
       content: html`<p>Copy it now: only its hash is stored, and nobody can show it again.</p>
         ${code(app, issued.key, "The key")}
+        ${(issued.warnings ?? []).map((warning) => html`<p class="notice warn" role="alert">${warning}</p>`)}
         <p>To see what it may ask for:</p>
         ${code(app, `export HAIMAKER_KEY='${issued.key}'\ncurl ${BASE_URL}/models -H "Authorization: Bearer $HAIMAKER_KEY"`, "A first request")}`,
     });

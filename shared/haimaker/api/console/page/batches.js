@@ -1,0 +1,67 @@
+/* The batches of who is here, the newest first: how far each is and what it has cost. One that runs is looked at again. */
+
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { count, moment, usd } from "./format.js";
+import { Loaded, badge, empty, heading } from "./parts.js";
+
+const LIMIT = 50;
+const LOOKS_EVERY_MS = 2_000;
+const KINDS = { completed: "good", failed: "bad", expired: "bad", cancelled: "info" };
+const RUNS = new Set(["validating", "in_progress", "finalizing", "cancelling"]);
+
+export function batches(app) {
+  const list = new Loaded(app, look);
+  let next = null;
+
+  async function look() {
+    clearTimeout(next);
+    if (!app.generating) return [];
+    const found = (await app.generating.get("/batches", { limit: LIMIT })).data;
+    if (found.some((batch) => RUNS.has(batch.status))) next = setTimeout(again, LOOKS_EVERY_MS);
+    return found;
+  }
+
+  function again() {
+    if (app.api && location.hash.startsWith("#/batches")) list.load();
+  }
+
+  async function cancel(batch) {
+    try {
+      await app.generating.post(`/batches/${batch.id}/cancel`, {});
+    } catch (error) {
+      app.tell(error.message);
+    }
+    list.load();
+  }
+
+  function line(batch) {
+    const { total, completed, failed } = batch.request_counts;
+    return html`<tr>
+      <td class="title"><code>${batch.id}</code></td>
+      <td data-label="Status"><span>${badge(KINDS[batch.status] ?? "info", batch.status.replace("_", " "))}</span></td>
+      <td data-label="Endpoint">${batch.endpoint}</td>
+      <td data-label="Lines"><span><progress max=${total || 1} value=${completed + failed} aria-label="Answered of ${batch.id}"></progress> ${count(completed)} of ${count(total)}${failed ? `, ${count(failed)} failed` : nothing}</span></td>
+      <td class="number" data-label="Cost">${usd(batch.usage.cost)}</td>
+      <td class="line" data-label="Begun">${moment(new Date(batch.created_at * 1000).toISOString())}</td>
+      <td>${batch.status === "in_progress" || batch.status === "validating" ? html`<button type="button" class="small" aria-label="Cancel ${batch.id}" @click=${() => cancel(batch)}>Cancel</button>` : nothing}</td>
+    </tr>${batch.errors?.data?.length ? html`<tr><td colspan="7">${why(batch.errors.data[0])}</td></tr>` : nothing}`;
+  }
+
+  function table(found) {
+    if (!app.generating) return empty("Batches belong to a key.", "Give one in the playground to see its batches.");
+    if (!found.length) return empty("There are no batches.", "A file of requests that POST /v1/batches, or haimaker batches run FILE.jsonl, begins is listed here.");
+    return html`<table class="cards">
+      <thead><tr><th>Batch</th><th>Status</th><th>Endpoint</th><th>Lines</th><th class="number">Cost</th><th>Begun</th><th><span class="sr">Actions</span></th></tr></thead>
+      <tbody>${found.map(line)}</tbody>
+    </table>`;
+  }
+
+  const actions = () => html`<button type="button" @click=${() => list.load()}>Refresh</button>`;
+  const show = () => html`${heading("Batches", "Files of requests of this key, or of its team.", actions())}${list.show(table)}`;
+
+  return { show, open: () => list.load() };
+}
+
+function why(error) {
+  return `${error.line ? `Line ${error.line}: ` : ""}${error.message} (${error.code})`;
+}

@@ -1,0 +1,34 @@
+"""What is likely a mistake in a key, and is told with it instead of refused: a model that nobody has yet may come tomorrow."""
+
+from difflib import get_close_matches
+
+from haimaker.http.values import JSON
+from haimaker.models.catalog import all_models
+from haimaker.models.names import AUTO
+from haimaker.providers.registry import ONLINE, find
+from haimaker.routing.config import Config
+from haimaker.routing.targets import TargetResolver
+
+ALIKE = 0.75
+
+
+def with_warnings(config: Config, key: JSON) -> JSON:
+    """The key as it is shown, with `warnings` where its list of models has a name that leads nowhere."""
+    unknown = [name for name in key.get("models") or () if not _is_known(config, name)]
+    return {**key, "warnings": [_warning(config, name) for name in unknown]} if unknown else key
+
+
+def _is_known(config: Config, name: str) -> bool:
+    if "*" in name or name == AUTO or name in config.routes:
+        return True
+    provider, slash, _ = name.partition("/")
+    if slash:
+        return provider in config.accounts or find(provider) is not None
+    return any("*" in route for route in config.routes) or bool(TargetResolver(config, ()).known_owners(name))
+
+
+def _warning(config: Config, name: str) -> str:
+    known = {info.model for provider in ONLINE for info in all_models(provider)} | set(config.routes)
+    meant = next(iter(get_close_matches(name, known, 1, ALIKE)), None)
+    words = f"{name!r} is no route and no model of a provider"
+    return f"{words}; did you mean {meant!r}?" if meant else f"{words}, so nothing can be asked by it."
