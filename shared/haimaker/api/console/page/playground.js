@@ -226,7 +226,7 @@ export function playground(app) {
       <label class="button attach">Images<input class="sr" type="file" accept="image/*" multiple @change=${attach}></label>
       ${running ? html`<button type="button" @click=${() => running.abort()}>Stop</button>` : html`<button class="primary">Send</button>`}
     </form>
-    ${images.length ? html`<ul class="tags">${images.map((image) => html`<li>${image.name} <button type="button" class="small" aria-label="Take ${image.name} away" @click=${() => { images = images.filter((each) => each !== image); app.draw(); }}>×</button></li>`)}</ul>` : nothing}
+    ${images.length ? html`<ul class="attached">${images.map((image) => html`<li>${image.name} <button type="button" class="small" aria-label="Take ${image.name} away" @click=${() => { images = images.filter((each) => each !== image); app.draw(); }}>×</button></li>`)}</ul>` : nothing}
   </section>`;
 
   const asCode = () => {
