@@ -86,7 +86,7 @@ SUITES = {
             r"_(retrieve|delete|cancel)\b|_(retrieve|delete|cancel)_": FOREIGN,
             r"input_items": FOREIGN,
             r"method_create_with_all_params|method_count_with_all_params|method_compact_with_all_params": (
-                "asks for an answer in the background, a conversation, a prompt or an id of the provider's account"
+                "asks for a conversation, a prompt or an earlier response that the gateway never gave its key"
             ),
         },
     ),

@@ -2,14 +2,16 @@
 
 Records are the truth. An account's total is what its records add up to, and what it took over from an account that it replaced.
 Holds whose deadline has passed are charged; a request that was charged as lost, and whose outcome was noted later, is charged what
-it cost. Requests may go on meanwhile: an account that does not rest is looked at again, and told if it never did.
+it cost; a batch that nobody works on any more gives back what it holds. Requests may go on meanwhile: an account that does not rest
+is looked at again, and told if it never did.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from haimaker.batches.abandoned import end_abandoned, find_abandoned
 from haimaker.pricing.amounts import to_usd
 from haimaker.settings.settings import Settings
 from haimaker.store import Balance, Record, Store, ledger
@@ -44,13 +46,14 @@ class Reconciliation:
         balances = [balance for kind in KINDS for balance in self._accounts(kind)]
         self.since_s = min((balance.account.created_s for balance in balances), default=self.clock()) - CLOCKS_DIFFER_S
         self._find_lost()
+        self._end_batches(balances)
         sums = self._sums()
         for balance in balances:
             self._prove(balance, sums)
-        names = ("accounts", "proven", "repaired", "wrong", "expired holds", "refunds", "unproven")
+        names = ("accounts", "proven", "repaired", "wrong", "expired holds", "refunds", "abandoned batches", "unproven")
         self.say(", ".join(f"{self.found[name]} {name}" for name in names if self.found[name] or name in names[:2]) + ".")
         wrong = self.found["unproven"] or (
-            self.check and (self.found["wrong"] or self.found["refunds"] or self.found["expired holds"])
+            self.check and any(self.found[name] for name in ("wrong", "refunds", "expired holds", "abandoned batches"))
         )
         return 1 if wrong else 0
 
@@ -64,6 +67,14 @@ class Reconciliation:
                 for account_id in _charged_accounts(lost):
                     self.refunds.setdefault(account_id, []).append((lost.detail["deadline_s"], refund))
                 self.say(f"{lost.request_id}: lost, charged {_usd(lost.cost_nanousd)}; it cost {_usd(outcome.cost_nanousd)}.")
+
+    def _end_batches(self, balances: Sequence[Balance]) -> None:
+        """Gives back what batches hold whose gateway never came back."""
+        for owner in (balance.account.id for balance in balances):
+            for batch in find_abandoned(self.store, owner, self.clock()):
+                held = batch.body["pooled_nanousd"] if self.check else end_abandoned(self.store, batch, self.clock())
+                self.found["abandoned batches"] += 1
+                self.say(f"{batch.id}: nobody works on it any more; {'at most ' if self.check else ''}{_usd(held)} was held.")
 
     def _prove(self, balance: Balance, sums: Counter[str]) -> None:
         self.found["accounts"] += 1

@@ -153,6 +153,7 @@ def test_a_batch_of_too_many_lines_fails(client: openai.OpenAI, monkeypatch: pyt
         ({"input_file_id": None}, 400, "missing_required_parameter", "input_file_id"),
         ({"input_file_id": "file-hm0"}, 404, "file_not_found", "input_file_id"),
         ({"endpoint": "/v1/audio/speech"}, 400, "invalid_value", "endpoint"),
+        ({"endpoint": ["/v1/chat/completions"]}, 400, "invalid_value", "endpoint"),
         ({"completion_window": "1h"}, 400, "invalid_value", "completion_window"),
         ({"metadata": {"a": 1}}, 400, "invalid_value", "metadata"),
         ({"output_expires_after": {"anchor": "created_at", "seconds": 1}}, 400, "invalid_value", "output_expires_after.seconds"),

@@ -94,7 +94,7 @@ def _insert(clone: Path, name: str, after: str, line: str) -> None:
 
 def _run(clone: Path, *command: str, **environment: str) -> str:
     done = subprocess.run(
-        command, cwd=clone, env=os.environ | {"PYTHONPATH": "shared"} | environment, capture_output=True, text=True, timeout=120
+        command, cwd=clone, env=os.environ | {"PYTHONPATH": "shared"} | environment, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

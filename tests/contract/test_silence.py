@@ -6,6 +6,7 @@ import openai
 import pytest
 
 from haimaker.upstream import relay
+from haimaker.upstream.watch import Watch
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import RETRIED, ask, joined, sdk, text_of
 from tests.support import openai_wire
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.usefixtures("soon_silent")
 def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(relay.SILENCE_S, "events", 0.05)
     monkeypatch.setitem(relay.SILENCE_S, "json", 0.05)
+    watch = Watch(0.02)
+    monkeypatch.setattr(relay, "watch", lambda: watch)
 
 
 def test_a_silent_stream_starts_with_comments(desk: Desk, key: str, upstream: FakeUpstream):

@@ -147,6 +147,13 @@ BODIES |= {
     "auto_router_new": {"name": "r", "models": [MODELS[0], MODELS[2]], "rules": []},
     "audio_uploads": {"name": "a.wav", "content_type": "audio/wav", "size": 5},
     "providers_test": {"provider": "openai"},
+    "batches_create": {
+        "input_file_id": "file-hm" + "0" * 30,
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+        "metadata": {"a": "b"},
+    },
+    "messages_batches_create": {"requests": [{"custom_id": "a", "params": BODIES["messages"]}]},
     "key_import": {"keys": [{"key": "sk-hm-import", "max_budget": 1}]},
 }
 TEXT_OPERATIONS = ("chat_completions", "messages", "responses", "gemini_generate", "gemini_stream", "completions")

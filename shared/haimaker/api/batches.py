@@ -62,7 +62,7 @@ def create(gateway: "Services", request: Request) -> Response:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
         raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
-    if body["endpoint"] not in ENDPOINTS:
+    if not isinstance(body["endpoint"], str) or body["endpoint"] not in ENDPOINTS:
         raise _invalid("endpoint", f"one of {', '.join(ENDPOINTS)}")
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")

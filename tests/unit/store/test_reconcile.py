@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from haimaker.batches import Batch, BatchDirectory
 from haimaker.billing import admission
 from haimaker.store import Account, Record
 from haimaker.store.sqlite import SQLiteStore
@@ -91,6 +92,26 @@ def test_holds_that_nobody_settled_are_charged(books):
     assert (status, len(said), books.totals()) == (1, 3, [0, 0, 0])
     assert books.reconcile()[0] == 0
     assert books.totals() == [100] * 3
+    assert books.reconcile(check=True) == (0, [])
+
+
+def test_a_batch_that_nobody_works_on_gives_back_what_it_holds(books):
+    """A day after its end: until then its gateway may come back, and ends it itself."""
+    store, expires_at = books.scene.store, int(START_S) + 86_400
+    batch_id = f"batch_hm-{books.scene.kind}"
+    pools, fields = [books.key.id, books.team.id], {"status": "in_progress", "expires_at": expires_at, "pooled_nanousd": 500}
+    BatchDirectory(store.documents, "a home").add(Batch(batch_id, books.team.id, 0, {**fields, "pools": pools}))
+    for account in (books.key, books.team):
+        assert store.open_pool(replace(books.scene.reservation(account, 500, 0), request_id=batch_id)) is None
+    books.scene.clock.now_s = expires_at + 86_400
+    assert books.reconcile() == (0, [])
+    books.scene.clock.now_s += 1
+    status, [said] = books.reconcile(check=True)
+    assert (status, said) == (1, f"{batch_id}: nobody works on it any more; at most 0.000000500 USD was held.")
+    assert books.scene.money(books.key) == books.scene.money(books.team) == (0, 500, 0)
+    status, [said] = books.reconcile()
+    assert (status, said) == (0, f"{batch_id}: nobody works on it any more; 0.000000500 USD was held.")
+    assert books.scene.money(books.key) == books.scene.money(books.team) == (0, 0, 0)
     assert books.reconcile(check=True) == (0, [])
 
 

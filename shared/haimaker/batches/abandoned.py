@@ -1,0 +1,26 @@
+"""Batches whose folder never came back: their time is long over, and nobody works on them who would close their pools."""
+
+from collections.abc import Iterator
+
+from haimaker.batches import COMPLETION_WINDOW_S, EXPIRED, Batch, BatchDirectory
+from haimaker.store import Store
+
+PAGE = 100
+MARGIN_S = COMPLETION_WINDOW_S
+"""After a batch's end, for which whoever has its lines may still be ending it."""
+
+
+def find_abandoned(store: Store, owner: str, now_s: float) -> Iterator[Batch]:
+    """Raises StoreUnavailable."""
+    directory, after, more = BatchDirectory(store.documents), None, True
+    while more:
+        page, more = directory.page(owner, after, PAGE)
+        after = page[-1].id if page else None
+        yield from (batch for batch in page if not batch.has_ended and batch.body["expires_at"] + MARGIN_S < now_s)
+
+
+def end_abandoned(store: Store, batch: Batch, now_s: float) -> int:
+    """Gives back what is left in the batch's pools, of which each has the same, and returns it. Raises StoreUnavailable."""
+    left = [store.close_pool(account_id, batch.id) for account_id in batch.body["pools"]]
+    BatchDirectory(store.documents).change(batch, status=EXPIRED, expired_at=int(now_s))
+    return max((amount for amount in left if amount), default=0)
