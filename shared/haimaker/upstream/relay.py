@@ -11,6 +11,7 @@ So it does with a whole answer whose calls are all that is waited for; what look
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from functools import cache
 
 from haimaker.http.answer_reader import Patience
@@ -302,7 +303,8 @@ class Relay:
             self.exchange.attempts.cancel.request()
             self._items.wait(ENDING_S)
             if self._rest:
-                self._rest.close()
+                with suppress(ValueError):  # a thread that has not come to its end yet is still inside
+                    self._rest.close()
         self.exchange.settle("cut")
 
 

@@ -485,3 +485,17 @@ def test_a_client_that_can_not_be_written_to_has_left(whole: Callable[..., Respo
 
     with pytest.raises(ClientLeft):
         whole(Scripted(late), begin_now=begin_now)
+
+
+def deaf(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+    time.sleep(0.4)
+    yield HEAD
+
+
+def test_a_call_that_does_not_end_in_time_is_settled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread is still inside, on a machine that does much else: nothing can close it from here."""
+    monkeypatch.setattr(relay, "ENDING_S", 0.02)
+    scripted = Scripted(deaf)
+    with pytest.raises(relay.ClientLeft):
+        start(scripted, client_left=lambda: True)
+    assert scripted.settled == ["cut"]

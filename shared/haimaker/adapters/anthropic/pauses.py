@@ -71,7 +71,8 @@ class PausedTurn:
         self._used, self.is_paused = {}, False
         for event in events:
             body = json_object(event)
-            index, kind = body.get("index", 0), body.get("type")
+            index, kind = body.get("index"), body.get("type")
+            index = index if isinstance(index, int) else 0
             if kind == "content_block_start" and isinstance(body.get("content_block"), dict):
                 self._opened[index] = dict(body["content_block"])
             elif kind == "content_block_delta" and index in self._opened and isinstance(body.get("delta"), dict):
