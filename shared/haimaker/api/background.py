@@ -41,7 +41,7 @@ GIVEN_ON = ("x-haimaker-", "x-litellm-", "openai-", "anthropic-")
 workers = Shares("responses are being made in the background", MAX_HERE, MAX_EACH)
 
 
-def begin(gateway: "Services", request: Request, exchange: Exchange, account_id: str, affordable: Affordable) -> Response:
+def begin(services: "Services", request: Request, exchange: Exchange, account_id: str, affordable: Affordable) -> Response:
     """Has an admitted request answered in the background; its own answer is what there is of it by now. Raises APIError."""
     asked, settlement = exchange.request, exchange.settlement
     original = asked.original
@@ -53,10 +53,10 @@ def begin(gateway: "Services", request: Request, exchange: Exchange, account_id:
         "prompt_tokens": asked.estimate_prompt_tokens(),
         "beat_s": time.time(),
     }
-    pending = PendingRequest(gateway.store, settlement.reservation, settlement.started_s, dict(settlement.request_fields), state)
+    pending = PendingRequest(services.store, settlement.reservation, settlement.started_s, dict(settlement.request_fields), state)
     if is_made_there(asked, exchange.attempts.plan.attempts[0]):
-        return _begin_there(gateway, request, exchange, pending)
-    store = gateway.content.responses()
+        return _begin_there(services, request, exchange, pending)
+    store = services.content.responses()
     assert store
     try:
         created = begun(_echoed(asked), request.id, int(settlement.started_s))
@@ -72,7 +72,7 @@ def begin(gateway: "Services", request: Request, exchange: Exchange, account_id:
         }
         store.put_request(settlement.started_s, request.id, asked_for)
         pending.save(streams=asked.streams)
-        start(gateway, account_id, request.id)
+        start(services, account_id, request.id)
     except (APIError, AWSError, BlobError, StoreUnavailable) as error:
         if pending.version:
             pending.forget()
@@ -82,32 +82,32 @@ def begin(gateway: "Services", request: Request, exchange: Exchange, account_id:
         exchange.settle("error", told)
         raise told from error
     if asked.streams:
-        return stream(gateway, request.id, settlement.started_s, request)
+        return stream(services, request.id, settlement.started_s, request)
     return json_response(created)
 
 
-def _begin_there(gateway: "Services", request: Request, exchange: Exchange, pending: PendingRequest) -> Response:
+def _begin_there(services: "Services", request: Request, exchange: Exchange, pending: PendingRequest) -> Response:
     pending.save()
-    exchange.deferral = ProvidersResponse(pending, gateway.observer)
+    exchange.deferral = ProvidersResponse(pending, services.observer)
     exchange.transcript = None
     limits = min(request.seconds_left() - deadlines.MARGIN_S, 600.0)
     now_s = time.monotonic()
     return Relay(request, exchange, now_s + limits, now_s + request.seconds_left() - deadlines.MARGIN_S).response()
 
 
-def start(gateway: "Services", account_id: str, request_id: str) -> None:
+def start(services: "Services", account_id: str, request_id: str) -> None:
     """Starts the worker of a queued answer. Raises GatewayBusyError, ServiceUnavailableError."""
-    if gateway.is_function:
+    if services.is_function:
         from haimaker.aws.invocation import invoke_later
 
-        assert gateway.settings.aws
-        invoke_later(gateway.settings.aws, gateway.settings.function_name, {KIND: request_id})
+        assert services.settings.aws
+        invoke_later(services.settings.aws, services.settings.function_name, {KIND: request_id})
         return
     workers.take(account_id)
 
     def work() -> None:
         try:
-            run(gateway, request_id, float("inf"))
+            run(services, request_id, float("inf"))
         finally:
             workers.give_back(account_id)
 

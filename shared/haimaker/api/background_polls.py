@@ -76,11 +76,11 @@ class ProvidersResponse:
             self.pending.forget()
 
 
-def settle_if_ended(gateway: "Services", pending: PendingRequest, response: JSON) -> JSON:
+def settle_if_ended(services: "Services", pending: PendingRequest, response: JSON) -> JSON:
     """The response with its cost, if it has ended; it is then charged. Raises StoreUnavailable."""
     if response.get("status") in ACTIVE:
         return response
-    attempt = _attempt_of(gateway, pending)
+    attempt = _attempt_of(services, pending)
     log, answer = AttemptLog(attempt, pending.started_s, status=200), Answer()
     for _ in answer.whole(response):
         pass
@@ -92,29 +92,29 @@ def settle_if_ended(gateway: "Services", pending: PendingRequest, response: JSON
     settlement = pending.settlement()
     settlement.request_fields = {**settlement.request_fields, **answer.stored()[STORED]}
     settlement.attempt_logs.append(log)
-    was_lost = not seems_new(gateway, pending)
+    was_lost = not seems_new(services, pending)
     status: Any = {"completed": "ok", "incomplete": "ok", "failed": "error"}.get(str(response.get("status")), "cut")
     now_s = time.time()
     log.duration_ms = round((now_s - pending.started_s) * 1000)
     record = settlement.settle(status, now_s, _error_of(response) if status == "error" else None)
     if settlement.store_failed:
-        gateway.observer.settle_failed(record.request_id)
+        services.observer.settle_failed(record.request_id)
         return response
     if was_lost:
-        refund_lost(gateway.store, pending.request_id)
-    gateway.observer.request(record, settlement.attempt_logs)
+        refund_lost(services.store, pending.request_id)
+    services.observer.request(record, settlement.attempt_logs)
     pending.forget()
     cost: JSON = {"cost": to_usd(settlement.cost_nanousd()), **({"cost_estimated": True} if log.estimated else {})}
     return with_cost(response, {**usage.to_openai(log.tokens or Usage()), **cost})
 
 
-def seems_new(gateway: "Services", pending: PendingRequest) -> bool:
-    return gateway.store.record(pending.request_id) is None
+def seems_new(services: "Services", pending: PendingRequest) -> bool:
+    return services.store.record(pending.request_id) is None
 
 
-def _attempt_of(gateway: "Services", pending: PendingRequest) -> Attempt:
+def _attempt_of(services: "Services", pending: PendingRequest) -> Attempt:
     """The target that makes a response, at today's prices. Raises ServiceUnavailableError where it is not configured any more."""
-    router, target = gateway.runtime().router, f"{pending.state['provider']}/{pending.state['model']}"
+    router, target = services.runtime().router, f"{pending.state['provider']}/{pending.state['model']}"
     context = RoutingContext(pending.request_id, int(pending.started_s), "responses")
     definition = router.serving(target, context)
     if definition is None:
@@ -137,7 +137,7 @@ def _error_of(response: JSON) -> APIError:
 
 
 def write_events(
-    gateway: "Services", pending: PendingRequest | None, pieces: Iterator[bytes], upstream_id: str, request: Request
+    services: "Services", pending: PendingRequest | None, pieces: Iterator[bytes], upstream_id: str, request: Request
 ) -> Iterator[bytes]:
     """The events of a provider's stream of a response, with our id of it, and at its end its cost."""
     number = -1
@@ -149,7 +149,7 @@ def write_events(
                 response = told.get("response")
                 if isinstance(response, dict) and response.get("id") == upstream_id:
                     if pending and event.name in ENDS:
-                        response = settle_if_ended(gateway, pending, response)
+                        response = settle_if_ended(services, pending, response)
                     event = Event(dumps({**told, "response": {**response, "id": request.path["id"]}}), event.name)
             yield encode_named(event) if event.name else KEEP_ALIVE
     except (APIError, StoreUnavailable) as raised:
@@ -157,45 +157,45 @@ def write_events(
         yield encode_named(Event(dumps(error_event(error, number + 1)), "error"))
 
 
-def settle_all(gateway: "Services") -> int:
+def settle_all(services: "Services") -> int:
     """Asks of each response that nobody has asked for, and settles those that have ended; returns how many. Raises
     StoreUnavailable."""
-    settled, store = 0, gateway.content.responses()
-    for pending in load_all(gateway.store):
+    settled, store = 0, services.content.responses()
+    for pending in load_all(services.store):
         with suppress(APIError):
             if "provider" in pending.state:
-                settled += _settle(gateway, pending)
+                settled += _settle(services, pending)
             elif "streams" in pending.state and store:
-                settled += _settle_ours(gateway, store, pending)
+                settled += _settle_ours(services, store, pending)
             elif time.time() - pending.started_s > UNKNOWN_S:
-                settled += _lose(gateway, pending)
+                settled += _lose(services, pending)
     return settled
 
 
-def _settle(gateway: "Services", pending: PendingRequest) -> bool:
+def _settle(services: "Services", pending: PendingRequest) -> bool:
     """Raises APIError."""
     call = UpstreamRequest(f"/responses/{pending.state['response_id']}", b"", method="GET")
-    definition = _attempt_of(gateway, pending).provider
-    status, raw = call_once(gateway.runtime().clients, definition, call, Request(pending.request_id))
+    definition = _attempt_of(services, pending).provider
+    status, raw = call_once(services.runtime().clients, definition, call, Request(pending.request_id))
     if status == 404:
-        return _lose(gateway, pending)
+        return _lose(services, pending)
     body = read_or_none(raw)
     if status != 200 or not isinstance(body, dict) or body.get("status") in ACTIVE:
         return False
-    settle_if_ended(gateway, pending, body)
+    settle_if_ended(services, pending, body)
     return True
 
 
-def _settle_ours(gateway: "Services", store: ResponseStore, pending: PendingRequest) -> bool:
+def _settle_ours(services: "Services", store: ResponseStore, pending: PendingRequest) -> bool:
     """Raises APIError."""
     stored = background_reading.read(store, pending.started_s, pending.request_id)
     if stored is None:
-        return _lose(gateway, pending) if background_reading.is_dead(gateway, pending) else False
-    return background_reading.current(gateway, pending.request_id, pending.started_s, stored)["status"] not in ACTIVE
+        return _lose(services, pending) if background_reading.is_dead(services, pending) else False
+    return background_reading.current(services, pending.request_id, pending.started_s, stored)["status"] not in ACTIVE
 
 
-def _lose(gateway: "Services", pending: PendingRequest) -> bool:
-    if seems_new(gateway, pending):
+def _lose(services: "Services", pending: PendingRequest) -> bool:
+    if seems_new(services, pending):
         pending.charge_as_lost()
     pending.forget()
     return True

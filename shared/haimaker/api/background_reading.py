@@ -31,11 +31,11 @@ CANCEL_S = 10.0
 SILENCE_S = 15.0
 
 
-def current(gateway: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
+def current(services: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
     """A response as it is now. One whose worker is dead has failed, and is charged. Raises APIError, StoreUnavailable."""
     if stored.response["status"] not in ACTIVE:
         return stored.response
-    pending, store, now = load(gateway.store, request_id), gateway.content.responses(), None
+    pending, store, now = load(services.store, request_id), services.content.responses(), None
     assert store
     if pending is None:  # it ended just now
         now = read(store, started_s, request_id)
@@ -43,9 +43,9 @@ def current(gateway: "Services", request_id: str, started_s: float, stored: Stor
             raise NotFoundError("The response was deleted.", param="id", code="response_not_found")
         if now.response["status"] not in ACTIVE:
             return now.response
-    elif not is_dead(gateway, pending):
+    elif not is_dead(services, pending):
         return {**stored.response, "status": pending.state["status"]}
-    elif seems_lost(gateway.store.record(request_id)):
+    elif seems_lost(services.store.record(request_id)):
         pending.charge_as_lost()
     response = failed(now.response if now else stored.response, gone())
     store.put(request_id, started_s, StoredResponse(response, stored.input))
@@ -54,55 +54,55 @@ def current(gateway: "Services", request_id: str, started_s: float, stored: Stor
     return response
 
 
-def is_dead(gateway: "Services", pending: PendingRequest) -> bool:
+def is_dead(services: "Services", pending: PendingRequest) -> bool:
     """Also where the process was started anew since, which charged what its requests had reserved."""
-    record, is_queued = gateway.store.record(pending.request_id), pending.state["status"] == "queued"
+    record, is_queued = services.store.record(pending.request_id), pending.state["status"] == "queued"
     if record is not None and record.status == "lost":
         return True
     silent_s: float = time.time() - pending.state["beat_s"]
     return silent_s > (WAITING_S if is_queued else SILENT_S)
 
 
-def cancel(gateway: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
+def cancel(services: "Services", request_id: str, started_s: float, stored: StoredResponse) -> JSON:
     """The response as it is once nobody makes it any more. Raises BadRequestError where it was not made in the background."""
     if not stored.response.get("background"):
         message = "Only responses that are made in the background can be cancelled."
         raise BadRequestError(message, code="invalid_request_error")
-    store = gateway.content.responses()
+    store = services.content.responses()
     assert store
-    response, give_up_s = current(gateway, request_id, started_s, stored), time.monotonic() + CANCEL_S
-    if response["status"] in ACTIVE and (pending := load(gateway.store, request_id)):
+    response, give_up_s = current(services, request_id, started_s, stored), time.monotonic() + CANCEL_S
+    if response["status"] in ACTIVE and (pending := load(services.store, request_id)):
         pending.change(cancelled=True)
     while response["status"] in ACTIVE and time.monotonic() < give_up_s:
         time.sleep(LOOK_S / 2)
         stored = read(store, started_s, request_id) or stored
-        response = current(gateway, request_id, started_s, stored)
+        response = current(services, request_id, started_s, stored)
     return response
 
 
-def stream(gateway: "Services", request_id: str, started_s: float, request: Request) -> Response:
+def stream(services: "Services", request_id: str, started_s: float, request: Request) -> Response:
     """The events of a response, after the one that `starting_after` names. Raises APIError."""
     after = request.query.get("starting_after", "-1")
     if not after.removeprefix("-").isdigit() or not after.isascii():
         raise BadRequestError("Invalid value for 'starting_after': it is a number.", param="starting_after", code="invalid_value")
-    store, pending = gateway.content.responses(), load(gateway.store, request_id)
+    store, pending = services.content.responses(), load(services.store, request_id)
     assert store
     streams = pending.state.get("streams") if pending else store.get_events(started_s, request_id, 0) is not None
     if not streams:
         message = "Only a response that was created with `background` and `stream` can be streamed."
         raise BadRequestError(message, param="stream", code="invalid_value")
     headers = {"content-type": "text/event-stream; charset=utf-8", **STREAM}
-    return Response(200, headers, _follow(gateway, store, request_id, started_s, int(after), request))
+    return Response(200, headers, _follow(services, store, request_id, started_s, int(after), request))
 
 
 def _follow(
-    gateway: "Services", store: ResponseStore, request_id: str, started_s: float, after: int, request: Request
+    services: "Services", store: ResponseStore, request_id: str, started_s: float, after: int, request: Request
 ) -> Iterator[bytes]:
     part, number, said_s = 0, -1, time.monotonic()
     try:
         while not request.client_left() and request.seconds_left() > deadlines.MARGIN_S:
             stored = read(store, started_s, request_id)
-            response = current(gateway, request_id, started_s, stored) if stored else None
+            response = current(services, request_id, started_s, stored) if stored else None
             while events := store.get_events(started_s, request_id, part):
                 part, said_s = part + 1, time.monotonic()
                 told = [(json.loads(event.data)["sequence_number"], event) for event in decode([events])]

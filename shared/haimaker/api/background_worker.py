@@ -67,23 +67,23 @@ def is_made_there(asked: OperationRequest, attempt: Attempt) -> bool:
     return is_native(asked, attempt) and attempt.provider.limits.runs_in_background
 
 
-def run(gateway: "Services", request_id: str, seconds_left: float) -> None:
+def run(services: "Services", request_id: str, seconds_left: float) -> None:
     """Makes a queued answer, once, whoever is asked to; never raises."""
     try:
-        pending, store = load(gateway.store, request_id), gateway.content.responses()
+        pending, store = load(services.store, request_id), services.content.responses()
         if pending is None or store is None or pending.state["status"] != "queued":
             return
         if pending.save(status="in_progress", beat_s=time.time()):
-            Worker(gateway, pending, store, time.monotonic() + seconds_left).run()
+            Worker(services, pending, store, time.monotonic() + seconds_left).run()
     except Exception as error:
-        gateway.observer.exception(error, request_id=request_id)
+        services.observer.exception(error, request_id=request_id)
 
 
 @dataclass(slots=True)
 class Worker:
     """Makes one answer."""
 
-    gateway: "Services"
+    services: "Services"
     pending: PendingRequest
     store: ResponseStore
     end_s: float
@@ -120,7 +120,7 @@ class Worker:
         except APIError as raised:
             error = raised
         except Exception as raised:
-            self.gateway.observer.exception(raised, request_id=pending.request_id)
+            self.services.observer.exception(raised, request_id=pending.request_id)
             error = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
         self._end(kept, error)
 
@@ -140,29 +140,29 @@ class Worker:
 
     def _exchange(self, asked: JSON) -> tuple[Exchange, float]:
         """The request once more, as that of a stream, with what was reserved for it. Raises APIError."""
-        gateway, pending = self.gateway, self.pending
+        services, pending = self.services, self.pending
         left_s = self.end_s - time.monotonic()
         body = dumps({**asked["body"], "stream": True})
         request = Request(pending.request_id, asked["headers"], body, seconds_left=lambda: left_s)
-        request = replace(request, allowed_ids=gateway.settings.config.allowed_ids)
+        request = replace(request, allowed_ids=services.settings.config.allowed_ids)
         client_format = find("responses")
         routed = read_routing_request(client_format.parse(request), request, pending.started_s)
         original = routed.asked.original
         assert original
         original = original._replace(previous=asked["previous"], keep=self._keep)
         routed = routed._replace(asked=replace(routed.asked, original=original))
-        balance = gateway.store.get(pending.state["account_id"])
+        balance = services.store.get(pending.state["account_id"])
         if balance is None:
             raise NotFoundError("The key was deleted.", code="key_not_found")
-        billed: BilledAccounts = gateway.accounts.billed_accounts(balance.account, routed.asked.fields.user)
-        runtime, begun_s = gateway.runtime(), time.monotonic()
+        billed: BilledAccounts = services.accounts.billed_accounts(balance.account, routed.asked.fields.user)
+        runtime, begun_s = services.runtime(), time.monotonic()
         decision = runtime.planner.plan(routed, billed, Affordable(*asked["affordable"]))
-        plan = plan_for(routed.asked, decision.plan, asked["targets"], in_function=gateway.is_function)
+        plan = plan_for(routed.asked, decision.plan, asked["targets"], in_function=services.is_function)
         granted = Granted(pending.reservation, UNLIMITED, UNLIMITED)
-        exchange, _, end_s = gateway.exchange(
+        exchange, _, end_s = services.exchange(
             request, routed, billed, decision._replace(plan=plan), granted, client_format, runtime, begun_s
         )
-        exchange.transcript = gateway.content.begin_conversation(original.body, balance.account, request.id)
+        exchange.transcript = services.content.begin_conversation(original.body, balance.account, request.id)
         return exchange, end_s
 
     def _keep(self, response: JSON) -> bool:
@@ -179,7 +179,7 @@ class Worker:
                 if self._waiting and now_s - self._flushed_s >= self._patience(now_s):
                     self._flush()
             except (StoreUnavailable, BlobError) as error:  # the next look may find it well
-                self.gateway.observer.error(str(error), request_id=self.pending.request_id)
+                self.services.observer.error(str(error), request_id=self.pending.request_id)
         return self.is_cancelled
 
     def _look_at_state(self, now_s: float) -> None:
@@ -237,6 +237,6 @@ class Worker:
                 told = failed({**kept.response, "output": []}, InternalServerError("The answer is too long to be kept."))
                 self.store.put(pending.request_id, pending.started_s, StoredResponse(told, []))
         except BlobError as raised:
-            self.gateway.observer.error(f"response not stored: {raised}", request_id=pending.request_id)
+            self.services.observer.error(f"response not stored: {raised}", request_id=pending.request_id)
             return
         pending.forget()

@@ -54,9 +54,9 @@ SHOWN = (
 HAS_FILES = ("completed", "expired", "cancelled")
 
 
-def create(gateway: "Services", request: Request) -> Response:
+def create(services: "Services", request: Request) -> Response:
     """POST /v1/batches. Raises APIError."""
-    account, runner, body = authenticate(gateway, request), runner_of(gateway), parse_json(request.body)
+    account, runner, body = authenticate(services, request), runner_of(services), parse_json(request.body)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if body.get(name) is None:
             raise missing_parameter(name)
@@ -67,23 +67,23 @@ def create(gateway: "Services", request: Request) -> Response:
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")
     lasts_s, metadata = read_lasts_s(body.get("output_expires_after"), "output_expires_after"), _read_metadata(body)
-    files = stored_files(gateway.settings, gateway.store)
+    files = stored_files(services.settings, services.store)
     file = find(files, account, str(body["input_file_id"]), "input_file_id")
     if file.purpose != "batch":
         raise _invalid("input_file_id", "a file whose purpose is 'batch'")
     if file.size > MAX_BATCH_BYTES:
         raise RequestTooLargeError(f"The file of a batch may have {MAX_BATCH_BYTES} bytes.", param="input_file_id")
-    batch = begin(gateway, account, file.id, body["endpoint"], metadata, lasts_s)
+    batch = begin(services, account, file.id, body["endpoint"], metadata, lasts_s)
     runner.start()
     return json_response(to_json(batch))
 
 
 def begin(
-    gateway: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
+    services: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
 ) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
-    directory, owner, now_s = runner_of(gateway).directory, owner_of(account), time.time()
-    _require_budget(gateway, account)
+    directory, owner, now_s = runner_of(services).directory, owner_of(account), time.time()
+    _require_budget(services, account)
     if sum(batch.owner == owner for batch in directory.open()) >= MOST_OPEN:
         message = f"There are {MOST_OPEN} batches already that have not ended."
         raise RateLimitError(message, code="too_many_batches", headers={"retry-after": "60"})
@@ -111,27 +111,27 @@ def begin(
     return batch
 
 
-def list_batches(gateway: "Services", request: Request) -> Response:
+def list_batches(services: "Services", request: Request) -> Response:
     """GET /v1/batches, the newest first. Raises APIError."""
-    account = authenticate(gateway, request)
+    account = authenticate(services, request)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
-    found, more = BatchDirectory(gateway.store.documents).page(owner_of(account), page.after, page.limit)
+    found, more = BatchDirectory(services.store.documents).page(owner_of(account), page.after, page.limit)
     return json_response(to_list([to_json(batch) for batch in found], has_more=more))
 
 
-def retrieve(gateway: "Services", request: Request) -> Response:
+def retrieve(services: "Services", request: Request) -> Response:
     """GET /v1/batches/{id}. Raises APIError."""
-    return json_response(to_json(find_batch(gateway, request)))
+    return json_response(to_json(find_batch(services, request)))
 
 
-def cancel(gateway: "Services", request: Request) -> Response:
+def cancel(services: "Services", request: Request) -> Response:
     """POST /v1/batches/{id}/cancel: nothing more is asked, and what was answered is kept. Raises APIError."""
-    return json_response(to_json(cancel_batch(gateway, find_batch(gateway, request))))
+    return json_response(to_json(cancel_batch(services, find_batch(services, request))))
 
 
-def cancel_batch(gateway: "Services", batch: Batch) -> Batch:
+def cancel_batch(services: "Services", batch: Batch) -> Batch:
     """Raises ConflictError where there is nothing to cancel any more."""
-    directory, runner = BatchDirectory(gateway.store.documents), runner_of(gateway)
+    directory, runner = BatchDirectory(services.store.documents), runner_of(services)
     while batch.status != CANCELLING:
         if batch.status in (*ENDED, FINALIZING):
             message = f"Cannot cancel a batch with status '{batch.status}'."
@@ -142,10 +142,10 @@ def cancel_batch(gateway: "Services", batch: Batch) -> Batch:
     return batch
 
 
-def find_batch(gateway: "Services", request: Request) -> Batch:
+def find_batch(services: "Services", request: Request) -> Batch:
     """A batch of a request's key. Raises NotFoundError."""
-    account, batch_id = authenticate(gateway, request), request.path["id"]
-    batch = BatchDirectory(gateway.store.documents).get(owner_of(account), batch_id)
+    account, batch_id = authenticate(services, request), request.path["id"]
+    batch = BatchDirectory(services.store.documents).get(owner_of(account), batch_id)
     if batch is None:
         raise NotFoundError(f"No batch found with id '{batch_id[:64]}'.", param="id", code="batch_not_found")
     return batch
@@ -175,22 +175,22 @@ def to_json(batch: Batch) -> JSON:
     }
 
 
-def authenticate(gateway: "Services", request: Request) -> Account:
-    account = gateway.accounts.authenticate(request.headers)
+def authenticate(services: "Services", request: Request) -> Account:
+    account = services.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     return account
 
 
-def runner_of(gateway: "Services") -> BatchRunner:
-    if gateway.batches is None:
+def runner_of(services: "Services") -> BatchRunner:
+    if services.batches is None:
         raise ServiceUnavailableError("This gateway has no batches.", code="no_batches", headers={"x-should-retry": "false"})
-    return gateway.batches
+    return services.batches
 
 
-def _require_budget(gateway: "Services", account: Account) -> None:
+def _require_budget(services: "Services", account: Account) -> None:
     """Raises BudgetExceededError where nothing is left; whether all lines are paid for is seen when they are read."""
-    for payer in gateway.accounts.billed_accounts(account).all():
-        balance = gateway.store.get(payer.id)
+    for payer in services.accounts.billed_accounts(account).all():
+        balance = services.store.get(payer.id)
         budget = balance.account.budget_nanousd if balance else None
         if balance and budget is not None and balance.spend_nanousd + balance.held_nanousd >= budget:
             message = "You exceeded your current quota: the budget has nothing left for a batch."

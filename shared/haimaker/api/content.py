@@ -20,16 +20,16 @@ WRITTEN_S = 2.0
 """How long to wait for what is still being written."""
 
 
-def show_content(gateway: "Services", caller: Account, request: Request, now_s: float) -> JSON:
+def show_content(services: "Services", caller: Account, request: Request, now_s: float) -> JSON:
     """Neither a viewer sees it, who sees what was spent, nor a team's administrator. Raises BadRequestError, NotFoundError,
     ServiceUnavailableError."""
     check_usable(caller, now_s)
-    record = find_record(gateway.store, request)
+    record = find_record(services.store, request)
     if record is None or (record.account_id != caller.id and caller.role != "admin"):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
-    gateway.content.finish(WRITTEN_S)
+    services.content.finish(WRITTEN_S)
     try:
-        entry = gateway.content.read(record)
+        entry = services.content.read(record)
     except BlobError as error:
         raise ServiceUnavailableError("What was kept can't be read.", code="content_unavailable") from error
     if entry is None:

@@ -26,19 +26,19 @@ TOTALS = ("input_tokens", "totalTokens")
 """Anthropic's and OpenAI's word, and Google's."""
 
 
-def count_tokens(gateway: "Services", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
+def count_tokens(services: "Services", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
     """Raises BadRequestError, AuthenticationError."""
-    account = gateway.accounts.authenticate(request.headers)
+    account = services.accounts.authenticate(request.headers)
     asked = read_routing_request(parse(request), request, time.time())
     try:
-        plan = gateway.runtime().planner.plan(asked, gateway.accounts.billed_accounts(account)).plan
-        counted = _ask(gateway, request, asked, plan.attempts[0])
+        plan = services.runtime().planner.plan(asked, services.accounts.billed_accounts(account)).plan
+        counted = _ask(services, request, asked, plan.attempts[0])
     except APIError:
         counted = None
     return counted or max(1, asked.asked.estimate_prompt_tokens())
 
 
-def _ask(gateway: "Services", request: Request, asked: RoutingRequest, attempt: Attempt) -> int | None:
+def _ask(services: "Services", request: Request, asked: RoutingRequest, attempt: Attempt) -> int | None:
     """What the provider counts; None where it has no way to say so, or does not. Raises APIError."""
     to_count = getattr(adapters.find(asked.asked, attempt), "to_count", None)
     if to_count is None:
@@ -46,7 +46,7 @@ def _ask(gateway: "Services", request: Request, asked: RoutingRequest, attempt: 
     call: UpstreamRequest = to_count(asked.asked, attempt)
     if betas := request.headers.get("anthropic-beta"):
         call = replace(call, headers={**call.headers, "anthropic-beta": betas})
-    status, raw = call_once(gateway.runtime().clients, attempt.provider, call, request, TIMEOUT_S)
+    status, raw = call_once(services.runtime().clients, attempt.provider, call, request, TIMEOUT_S)
     told = read_or_none(raw) if status == 200 else None
     found = next((told[name] for name in TOTALS if name in told), None) if isinstance(told, dict) else None
     return found if type(found) is int and found > 0 else None

@@ -38,80 +38,80 @@ TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hu
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
 
-def _health(gateway: "Services", request: Request) -> Response:
+def _health(services: "Services", request: Request) -> Response:
     table = current_table()
     prices = {"date": table.date, "outdated": table.is_outdated(datetime.now(UTC).date())}
     return json_response({"status": "ok", "prices": prices})
 
 
-def _caller(gateway: "Services", request: Request) -> "Account":
+def _caller(services: "Services", request: Request) -> "Account":
     """Whose key a request has, or who is signed in to the console that it comes from. What generates or is charged asks for a key
     itself. Raises APIError."""
-    if gateway.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
+    if services.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
         from haimaker.api import sign_in
 
         if sign_in.has_session(request):
-            return sign_in.account_of(gateway, request)
-    return gateway.accounts.authenticate(request.headers, fresh=True)
+            return sign_in.account_of(services, request)
+    return services.accounts.authenticate(request.headers, fresh=True)
 
 
 def _models(name: str) -> Handler:
     """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
+    def operation(services: "Services", request: Request) -> Response:
         from haimaker.api import models
 
         if "x-goog-api-key" in request.headers:
-            return _google_models(name)(gateway, request)
-        return _models_of(gateway, request, getattr(models, name))
+            return _google_models(name)(services, request)
+        return _models_of(services, request, getattr(models, name))
 
     return operation
 
 
-def _models_of(gateway: "Services", request: Request, answer: Callable[..., JSON]) -> Response:
-    billed = gateway.accounts.billed_accounts(_caller(gateway, request))
-    router = gateway.runtime().router
+def _models_of(services: "Services", request: Request, answer: Callable[..., JSON]) -> Response:
+    billed = services.accounts.billed_accounts(_caller(services, request))
+    router = services.runtime().router
     account = replace(billed.key, models=billed.allowed_models(router.full_name))
     return json_response(answer(router, account, request))
 
 
-def _refusals(gateway: "Services", request: Request) -> Response:
+def _refusals(services: "Services", request: Request) -> Response:
     from haimaker.api.refusals import list_refusals
 
-    account = _caller(gateway, request)
-    gateway.refusals.write()
-    return json_response(list_refusals(gateway.store, account, request))
+    account = _caller(services, request)
+    services.refusals.write()
+    return json_response(list_refusals(services.store, account, request))
 
 
-def _content(gateway: "Services", request: Request) -> Response:
+def _content(services: "Services", request: Request) -> Response:
     from haimaker.api.content import show_content
 
-    account = _caller(gateway, request)
-    return json_response(show_content(gateway, account, request, time.time()))
+    account = _caller(services, request)
+    return json_response(show_content(services, account, request, time.time()))
 
 
-def _openapi(gateway: "Services", request: Request) -> Response:
+def _openapi(services: "Services", request: Request) -> Response:
     """Describes the API to anybody: it says nothing of what is kept or configured."""
     from haimaker.api import openapi
 
-    return json_response(openapi.document(gateway.settings.version))
+    return json_response(openapi.document(services.settings.version))
 
 
-def _docs(gateway: "Services", request: Request) -> Response:
+def _docs(services: "Services", request: Request) -> Response:
     from haimaker.api import openapi
     from haimaker.api.console import HEADERS
 
     headers = {**HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
-    return Response(200, headers, openapi.page(gateway.settings.version))
+    return Response(200, headers, openapi.page(services.settings.version))
 
 
-def _metrics(gateway: "Services", request: Request) -> Response:
+def _metrics(services: "Services", request: Request) -> Response:
     """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
     from hmac import compare_digest
 
     from haimaker.observability.prometheus import CONTENT_TYPE
 
-    token, metrics = gateway.settings.metrics_token, gateway.observer.prometheus
+    token, metrics = services.settings.metrics_token, services.observer.prometheus
     if not token or metrics is None:
         message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
         raise NotFoundError(message, code="metrics_off")
@@ -121,49 +121,49 @@ def _metrics(gateway: "Services", request: Request) -> Response:
     return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 
 
-def _models_hub(gateway: "Services", request: Request) -> Response:
-    if not gateway.settings.public_models:
+def _models_hub(services: "Services", request: Request) -> Response:
+    if not services.settings.public_models:
         raise NotFoundError("Unknown request URL: this gateway does not publish its models.", code="unknown_url")
     headers = {"content-type": "application/json", "cache-control": f"public, max-age={HUB_LASTS_S}"}
-    runtime = gateway.runtime()
-    if gateway.public_catalog is None or gateway.public_catalog[0] is not runtime:
+    runtime = services.runtime()
+    if services.public_catalog is None or services.public_catalog[0] is not runtime:
         from haimaker.api import models
 
-        gateway.public_catalog = runtime, dumps(models.public_models(runtime.router))
-    return Response(200, headers, gateway.public_catalog[1])
+        services.public_catalog = runtime, dumps(models.public_models(runtime.router))
+    return Response(200, headers, services.public_catalog[1])
 
 
-def _calculate(gateway: "Services", request: Request) -> Response:
+def _calculate(services: "Services", request: Request) -> Response:
     """Prices are known of providers that are off as well, at their default locations."""
     from haimaker.api import calculate
 
-    billed = gateway.accounts.billed_accounts(gateway.accounts.authenticate(request.headers, fresh=True))
+    billed = services.accounts.billed_accounts(services.accounts.authenticate(request.headers, fresh=True))
     check_usable(billed.key, time.time())
-    definitions = [*all_providers(), *(account.definition for account in gateway.settings.config.accounts.values())]
-    router = Router(gateway.settings.config, definitions, gateway.places())
+    definitions = [*all_providers(), *(account.definition for account in services.settings.config.accounts.values())]
+    router = Router(services.settings.config, definitions, services.places())
     allowed = billed.allowed_models(router.full_name)
-    return json_response(calculate.calculate_cost(router, allowed, request, gateway.settings.default_max_output_tokens))
+    return json_response(calculate.calculate_cost(router, allowed, request, services.settings.default_max_output_tokens))
 
 
-def _index(gateway: "Services", request: Request) -> Response:
+def _index(services: "Services", request: Request) -> Response:
     """Who opens the address in a browser is led to the console; a program reads where things are."""
     where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
     answer = json_response({"haimaker": where})
     return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
 
 
-def _console(gateway: "Services", request: Request) -> Response:
+def _console(services: "Services", request: Request) -> Response:
     """The same for everybody: what it shows, it asks for with its reader's key."""
     from haimaker.api import console
 
-    sign_in = gateway.settings.config.sign_in
+    sign_in = services.settings.config.sign_in
     return console.serve(request, *((f"{sign_in.url}/sign-in", sign_in.name) if sign_in else ()))
 
 
 def _sign_in(name: str) -> Handler:
-    def operation(gateway: "Services", request: Request) -> Response:
+    def operation(services: "Services", request: Request) -> Response:
         act: Handler = getattr(import_module("haimaker.api.sign_in"), name)
-        return act(gateway, request)
+        return act(services, request)
 
     return operation
 
@@ -171,9 +171,9 @@ def _sign_in(name: str) -> Handler:
 def _account_handler(module: str, name: str) -> Handler:
     """An operation on what the store keeps; its module is imported when it is first asked for."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
-        account = _caller(gateway, request)
-        return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(gateway.store, account, request))
+    def operation(services: "Services", request: Request) -> Response:
+        account = _caller(services, request)
+        return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(services.store, account, request))
 
     return operation
 
@@ -183,24 +183,24 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
     `shown` or else the module and the action as the name of the operation. A key that `warns` is told with what is likely a
     mistake in it."""
 
-    def changing(gateway: "Services", request: Request) -> Response:
+    def changing(services: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
-        account = _caller(gateway, request)
-        store = audit.AuditedStore(gateway.store)
+        account = _caller(services, request)
+        store = audit.AuditedStore(services.store)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         try:
             result = act(store, account, request)
             if warns:
                 from haimaker.api.key_warnings import with_warnings
 
-                result = with_warnings(gateway.settings.config, result)
+                result = with_warnings(services.settings.config, result)
             return json_response(result)
         finally:
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)
             for event in events:
-                gateway.observer.audit(event)
-            audit.save_events(gateway.store, events)
+                services.observer.audit(event)
+            audit.save_events(services.store, events)
 
     return changing
 
@@ -208,10 +208,10 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
 def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
-        account = _caller(gateway, request)
+    def operation(services: "Services", request: Request) -> Response:
+        account = _caller(services, request)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
-        return json_response(act(gateway.runtime().planner, gateway.accounts, account, request))
+        return json_response(act(services.runtime().planner, services.accounts, account, request))
 
     return operation
 
@@ -219,49 +219,49 @@ def _planning_handler(module: str, name: str) -> Handler:
 def _providers(name: str) -> Handler:
     """An operation on the providers of a local gateway."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
-        account = _caller(gateway, request)
-        return json_response(getattr(import_module("haimaker.api.providers"), name)(gateway, account, request))
+    def operation(services: "Services", request: Request) -> Response:
+        account = _caller(services, request)
+        return json_response(getattr(import_module("haimaker.api.providers"), name)(services, account, request))
 
     return operation
 
 
-def _folder(gateway: "Services") -> "LocalLinkStore":
+def _folder(services: "Services") -> "LocalLinkStore":
     """The local gateway's own files: who has a link to one needs no key."""
     from haimaker.links.local import LocalLinkStore
 
-    return LocalLinkStore.from_settings(gateway.settings)
+    return LocalLinkStore.from_settings(services.settings)
 
 
 def _google_models(name: str) -> Handler:
-    def operation(gateway: "Services", request: Request) -> Response:
+    def operation(services: "Services", request: Request) -> Response:
         from haimaker.api.formats import gemini_models
 
-        return _models_of(gateway, request, getattr(gemini_models, name))
+        return _models_of(services, request, getattr(gemini_models, name))
 
     return operation
 
 
-def _google_tokens(gateway: "Services", request: Request) -> Response:
+def _google_tokens(services: "Services", request: Request) -> Response:
     from haimaker.api.count_tokens import count_tokens
     from haimaker.api.formats import gemini
 
-    return json_response({"totalTokens": count_tokens(gateway, request, gemini.parse_prompt)})
+    return json_response({"totalTokens": count_tokens(services, request, gemini.parse_prompt)})
 
 
-def _google_unserved(gateway: "Services", request: Request) -> Response:
+def _google_unserved(services: "Services", request: Request) -> Response:
     """What else Google's API does with a model."""
-    gateway.accounts.authenticate(request.headers)
+    services.accounts.authenticate(request.headers)
     name = request.path.get("id", "")[:200]
     raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
 
 
 def _count_tokens(operation: str, **fields: str) -> Handler:
-    def count(gateway: "Services", request: Request) -> Response:
+    def count(services: "Services", request: Request) -> Response:
         from haimaker.api import formats
         from haimaker.api.count_tokens import count_tokens
 
-        return json_response({**fields, "input_tokens": count_tokens(gateway, request, formats.find(operation).parse)})
+        return json_response({**fields, "input_tokens": count_tokens(services, request, formats.find(operation).parse)})
 
     return count
 
@@ -269,9 +269,9 @@ def _count_tokens(operation: str, **fields: str) -> Handler:
 def _stored(name: str) -> Handler:
     """An operation on a response that its provider keeps."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
+    def operation(services: "Services", request: Request) -> Response:
         act: Handler = getattr(import_module("haimaker.api.stored_responses"), name)
-        return act(gateway, request)
+        return act(services, request)
 
     return operation
 
@@ -279,14 +279,14 @@ def _stored(name: str) -> Handler:
 def _kept(module: str, name: str) -> Handler:
     """An operation on files and batches that clients keep here."""
 
-    def operation(gateway: "Services", request: Request) -> Response:
+    def operation(services: "Services", request: Request) -> Response:
         act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
-        return act(gateway, request)
+        return act(services, request)
 
     return operation
 
 
-def _no_socket(gateway: "Services", request: Request) -> Response:
+def _no_socket(services: "Services", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
     raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
@@ -300,7 +300,7 @@ HANDLERS: Mapping[str, Handler] = {
     "responses_delete": _stored("delete"),
     "responses_cancel": _stored("cancel"),
     "responses_input_items": _stored("input_items"),
-    "audio_uploads": lambda gateway, request: json_response(uploads.create_upload(gateway, request)),
+    "audio_uploads": lambda services, request: json_response(uploads.create_upload(services, request)),
     "files_create": _kept("files", "create"),
     "files_list": _kept("files", "list_files"),
     "files_retrieve": _kept("files", "retrieve"),
@@ -357,8 +357,8 @@ HANDLERS: Mapping[str, Handler] = {
     "providers_list": _providers("list_providers"),
     "providers_test": _providers("test_provider"),
     "providers_credentials": _providers("put_credential"),
-    "link_read": lambda gateway, request: _folder(gateway).serve(request),
-    "link_write": lambda gateway, request: _folder(gateway).receive(request),
+    "link_read": lambda services, request: _folder(services).serve(request),
+    "link_write": lambda services, request: _folder(services).receive(request),
     "sign_in": _sign_in("begin"),
     "sign_in_callback": _sign_in("callback"),
     "sign_in_session": _sign_in("show_session"),

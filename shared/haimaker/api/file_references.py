@@ -34,7 +34,7 @@ Read = Callable[[str], tuple[str, str, bytes]]
 """The name, the type and the content of a file by its id."""
 
 
-def with_files(gateway: "Services", account: Account, request: Request) -> Request:
+def with_files(services: "Services", account: Account, request: Request) -> Request:
     """The request with the content of the files that it names. Raises NotFoundError, RequestTooLargeError."""
     if MARK not in request.body:
         return request
@@ -42,14 +42,14 @@ def with_files(gateway: "Services", account: Account, request: Request) -> Reque
         body = parse_json(request.body)
     except (APIError, ValueError):
         return request  # its format says what is wrong with it
-    resolved = _resolve(body, _reader(gateway, account))
+    resolved = _resolve(body, _reader(services, account))
     return request if resolved is body else replace(request, body=dumps(resolved))
 
 
-def _reader(gateway: "Services", account: Account) -> Read:
+def _reader(services: "Services", account: Account) -> Read:
     from haimaker.api.files import find, place_failures, stored_files
 
-    files, left = stored_files(gateway.settings, gateway.store), MAX_BYTES
+    files, left = stored_files(services.settings, services.store), MAX_BYTES
 
     def read(file_id: str) -> tuple[str, str, bytes]:
         nonlocal left

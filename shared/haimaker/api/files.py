@@ -62,9 +62,9 @@ def stored_files(settings: Settings, store: Store) -> StoredFiles:
     return StoredFiles(store.documents, FolderBlobs(settings.stored_folder, float("inf")))
 
 
-def create(gateway: "Services", request: Request) -> Response:
+def create(services: "Services", request: Request) -> Response:
     """POST /v1/files. Raises APIError."""
-    account, files, now_s = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store), time.time()
+    account, files, now_s = _authenticate(services, request), stored_files(services.settings, services.store), time.time()
     check_room(files, owner_of(account))
     form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
     with place_failures():
@@ -80,9 +80,9 @@ def create(gateway: "Services", request: Request) -> Response:
     return json_response(to_json(file))
 
 
-def list_files(gateway: "Services", request: Request) -> Response:
+def list_files(services: "Services", request: Request) -> Response:
     """GET /v1/files. Raises APIError."""
-    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
     found, more = files.page(
         owner_of(account), page.after, page.limit, request.query.get("purpose") or None, newest_first=page.newest_first
@@ -90,30 +90,30 @@ def list_files(gateway: "Services", request: Request) -> Response:
     return json_response(to_list([to_json(file) for file in found], has_more=more))
 
 
-def retrieve(gateway: "Services", request: Request) -> Response:
+def retrieve(services: "Services", request: Request) -> Response:
     """GET /v1/files/{id}; at the local gateway also what was a link's address until they had one of their own. Raises APIError."""
     from haimaker.links import is_link_id
 
-    if is_link_id(request.path["id"]) and gateway.settings.files_folder:
+    if is_link_id(request.path["id"]) and services.settings.files_folder:
         from haimaker.links.local import LocalLinkStore
 
-        return LocalLinkStore.from_settings(gateway.settings).serve(request)
-    account = _authenticate(gateway, request)
-    return json_response(to_json(find(stored_files(gateway.settings, gateway.store), account, request.path["id"])))
+        return LocalLinkStore.from_settings(services.settings).serve(request)
+    account = _authenticate(services, request)
+    return json_response(to_json(find(stored_files(services.settings, services.store), account, request.path["id"])))
 
 
-def content(gateway: "Services", request: Request) -> Response:
+def content(services: "Services", request: Request) -> Response:
     """GET /v1/files/{id}/content. Raises APIError."""
-    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
     file = find(files, account, request.path["id"])
     with place_failures():
         pieces = files.pieces(file)
     return Response(200, {"content-type": "application/octet-stream", **CONTENT_HEADERS}, pieces if file.size else b"")
 
 
-def delete(gateway: "Services", request: Request) -> Response:
+def delete(services: "Services", request: Request) -> Response:
     """DELETE /v1/files/{id}. Raises APIError."""
-    account, files = _authenticate(gateway, request), stored_files(gateway.settings, gateway.store)
+    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
     file = find(files, account, request.path["id"])
     with place_failures():
         files.delete(file)
@@ -155,8 +155,8 @@ def place_failures() -> Iterator[None]:
         raise ServiceUnavailableError(message, code="files_unavailable", headers={"retry-after": "2"}) from error
 
 
-def _authenticate(gateway: "Services", request: Request) -> Account:
-    account = gateway.accounts.authenticate(request.headers)
+def _authenticate(services: "Services", request: Request) -> Account:
+    account = services.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     return account
 

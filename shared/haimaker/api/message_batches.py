@@ -32,17 +32,17 @@ UNASKED = {"batch_cancelled": "canceled", "batch_expired": "expired"}
 QUERIES = {"after_id": "after", "limit": "limit"}
 
 
-def create(gateway: "Services", request: Request) -> Response:
+def create(services: "Services", request: Request) -> Response:
     """POST /v1/messages/batches. Raises APIError."""
-    account, requests = batches.authenticate(gateway, request), _read_requests(parse_json(request.body))
-    runner, now_s = batches.runner_of(gateway), time.time()
-    kept = files.stored_files(gateway.settings, gateway.store)
+    account, requests = batches.authenticate(services, request), _read_requests(parse_json(request.body))
+    runner, now_s = batches.runner_of(services), time.time()
+    kept = files.stored_files(services.settings, services.store)
     files.check_room(kept, owner_of(account))
     with files.place_failures():
         file_id, size = kept.receive(_to_lines(requests), "application/jsonl", now_s)
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
     file = kept.add(file_id, size, owner_of(account), said, now_s)
-    batch = batches.begin(gateway, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
+    batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
     runner.start()
     return json_response(to_json(batch, request))
 
@@ -72,14 +72,14 @@ def _to_lines(requests: list[Any]) -> Iterator[bytes]:
         yield dumps({"custom_id": each["custom_id"], "method": "POST", "url": ENDPOINT, "body": each["params"]}) + b"\n"
 
 
-def list_batches(gateway: "Services", request: Request) -> Response:
+def list_batches(services: "Services", request: Request) -> Response:
     """GET /v1/messages/batches, the newest first. Raises APIError."""
-    account = batches.authenticate(gateway, request)
+    account = batches.authenticate(services, request)
     if "before_id" in request.query:
         raise BadRequestError("'before_id' is not supported: batches are listed from the newest on.", param="before_id")
     query = {QUERIES[name]: value for name, value in request.query.items() if name in QUERIES}
     page = read_page(replace(request, query=query), DEFAULT_LISTED, MOST_LISTED)
-    directory, owner = BatchDirectory(gateway.store.documents), owner_of(account)
+    directory, owner = BatchDirectory(services.store.documents), owner_of(account)
     found, after, more = list[Batch](), page.after, True
     while more and len(found) <= page.limit:
         read, more = directory.page(owner, after, page.limit + 1)
@@ -89,40 +89,40 @@ def list_batches(gateway: "Services", request: Request) -> Response:
     return json_response({name: value for name, value in listed.items() if name != "object"})
 
 
-def retrieve(gateway: "Services", request: Request) -> Response:
+def retrieve(services: "Services", request: Request) -> Response:
     """GET /v1/messages/batches/{id}. Raises APIError."""
-    return json_response(to_json(_find(gateway, request), request))
+    return json_response(to_json(_find(services, request), request))
 
 
-def cancel(gateway: "Services", request: Request) -> Response:
+def cancel(services: "Services", request: Request) -> Response:
     """POST /v1/messages/batches/{id}/cancel; one that has ended stays as it is. Raises APIError."""
-    batch = _find(gateway, request)
+    batch = _find(services, request)
     with suppress(ConflictError):
-        batch = batches.cancel_batch(gateway, batch)
+        batch = batches.cancel_batch(services, batch)
     return json_response(to_json(batch, request))
 
 
-def delete(gateway: "Services", request: Request) -> Response:
+def delete(services: "Services", request: Request) -> Response:
     """DELETE /v1/messages/batches/{id}, of one that has ended. Raises APIError."""
-    batch = _find(gateway, request)
+    batch = _find(services, request)
     if not batch.has_ended:
         raise BadRequestError("A batch is deleted when it has ended: cancel it first.", param="id")
-    kept = files.stored_files(gateway.settings, gateway.store)
+    kept = files.stored_files(services.settings, services.store)
     for name in ("input_file_id", "output_file_id", "error_file_id"):
         file = kept.get(batch.owner, batch.body[name] or "")
         if file:
             with files.place_failures():
                 kept.delete(file)
-    BatchDirectory(gateway.store.documents).delete(batch)
+    BatchDirectory(services.store.documents).delete(batch)
     return json_response({"id": batch.id, "type": "message_batch_deleted"})
 
 
-def results(gateway: "Services", request: Request) -> Response:
+def results(services: "Services", request: Request) -> Response:
     """GET /v1/messages/batches/{id}/results: a line for each request. Raises APIError."""
-    batch = _find(gateway, request)
+    batch = _find(services, request)
     if not batch.has_ended:
         raise BadRequestError("The batch has no results yet: it has not ended.", param="id")
-    kept = files.stored_files(gateway.settings, gateway.store)
+    kept = files.stored_files(services.settings, services.store)
 
     def rows(name: str) -> Iterator[JSON]:
         from haimaker.batches.lines import split
@@ -185,9 +185,9 @@ def to_json(batch: Batch, request: Request) -> JSON:
     }
 
 
-def _find(gateway: "Services", request: Request) -> Batch:
+def _find(services: "Services", request: Request) -> Batch:
     """Raises NotFoundError."""
-    batch = batches.find_batch(gateway, request)
+    batch = batches.find_batch(services, request)
     if not _is_of_messages(batch):
         raise NotFoundError(f"No batch found with id '{batch.id}'.", param="id", code="batch_not_found")
     return batch

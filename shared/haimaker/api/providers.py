@@ -50,54 +50,54 @@ BY_STATUS: Mapping[int, str] = {
 }
 
 
-def list_providers(gateway: "Services", caller: Account, request: Request) -> JSON:
+def list_providers(services: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, PermissionDeniedError."""
     check_usable(caller, time.time())
     require_reader(caller)
     hours = min(whole_number(request, "hours", USUAL_HOURS), MAX_HOURS)
-    now_s, on = time.time(), gateway.runtime().clients.access
-    if gateway.observer.provider_calls:
-        gateway.observer.provider_calls.write()
+    now_s, on = time.time(), services.runtime().clients.access
+    if services.observer.provider_calls:
+        services.observer.provider_calls.write()
     calls: dict[str, dict[str, dict[int, Calls]]] = {}
-    for target, by_hour in provider_calls.read(gateway.store.documents, now_s - hours * HOUR_S, now_s).items():
+    for target, by_hour in provider_calls.read(services.store.documents, now_s - hours * HOUR_S, now_s).items():
         calls.setdefault(target.partition("/")[0], {})[target] = by_hour
-    open_circuits = gateway.runtime().clients.health.breaker.open_circuits(now_s)
-    offline = [name for name in NAMES if gateway.settings.demo and name not in ONLINE]
+    open_circuits = services.runtime().clients.health.breaker.open_circuits(now_s)
+    offline = [name for name in NAMES if services.settings.demo and name not in ONLINE]
     names = [*on, *offline, *(name for name in calls if name not in on and name not in offline)]
     if request.query.get("all", "").lower() == "true":
         names += [name for name in ONLINE if name not in names]
     shown: list[JSON] = []
     for name in names:
         health = _health(calls.get(name, {}), sorted(each for each in open_circuits if each.partition("/")[0] == name))
-        shown.append({"provider": name, "on": name in on or name in offline, **_credential(gateway, name), **health})
-    own = _own(gateway)
+        shown.append({"provider": name, "on": name in on or name in offline, **_credential(services, name), **health})
+    own = _own(services)
     return {
         "object": "list",
         "hours": hours,
         "takes_credentials": own is not None and own.takes,
-        "counts_calls": gateway.observer.provider_calls is not None,
+        "counts_calls": services.observer.provider_calls is not None,
         "data": shown,
     }
 
 
-def test_provider(gateway: "Services", caller: Account, request: Request) -> JSON:
+def test_provider(services: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     from haimaker.upstream.probe import ask_provider
 
     name = _named(caller, request, "provider")
-    clients = gateway.runtime().clients
+    clients = services.runtime().clients
     access = clients.access.get(name)
     if access is None:
         raise NotFoundError(f"The provider {name[:100]} is not on.", param="provider", code="provider_off")
-    definition = get(name) if name in NAMES else gateway.settings.config.accounts[name].definition
-    if definition.auth.signs_as and access.api_key is None and gateway.settings.providers_parameter:
+    definition = get(name) if name in NAMES else services.settings.config.accounts[name].definition
+    if definition.auth.signs_as and access.api_key is None and services.settings.providers_parameter:
         message = f"{name} goes by the roles of the functions that call it, which this one has not: ask it for something."
         return {"provider": name, "ok": False, "state": "limited", "message": message}
     said = ask_provider(definition, access, clients.http_client)
     return {"provider": name, "ok": said.state == "ok", "state": said.state, "message": f"{name} {said.message}"}
 
 
-def put_credential(gateway: "Services", caller: Account, request: Request) -> JSON:
+def put_credential(services: "Services", caller: Account, request: Request) -> JSON:
     """Raises BadRequestError, PermissionDeniedError."""
     variable = _named(caller, request, "variable")
     value = parse_json(request.body).get("value")
@@ -107,7 +107,7 @@ def put_credential(gateway: "Services", caller: Account, request: Request) -> JS
         raise BadRequestError(message, param="variable", code="invalid_value")
     if not isinstance(value, str) or not value.strip():
         raise missing_parameter("value")
-    own = _own(gateway)
+    own = _own(services)
     if own is None or not own.takes:
         message = "This gateway takes no credentials while it runs. In a stack TakeCredentials=true lets it."
         raise BadRequestError(message, code="credentials_fixed")
@@ -119,12 +119,12 @@ def put_credential(gateway: "Services", caller: Account, request: Request) -> JS
         raise BadRequestError(str(error), param="value", code="invalid_value") from None
     on = [name for name in ONLINE if name in own.current() and variable in credential_variables(get(name))]
     action = "updated" if was_set else "created"
-    store = audit.AuditedStore(gateway.store)
+    store = audit.AuditedStore(services.store)
     store.changes.append(audit.credential_change(variable, action))
     events = audit.events_of(store, caller, "providers.put_credential", request)
     for event in events:
-        gateway.observer.audit(event)
-    audit.save_events(gateway.store, events)
+        services.observer.audit(event)
+    audit.save_events(services.store, events)
     return {"variable": variable, "action": action, "on": on}
 
 
@@ -143,16 +143,16 @@ def _named(caller: Account, request: Request, field: str) -> str:
     return named
 
 
-def _own(gateway: "Services") -> EditableCredentials | None:
+def _own(services: "Services") -> EditableCredentials | None:
     """The gateway's credentials, if it is known where they come from."""
-    own = gateway.credentials
+    own = services.credentials
     return None if isinstance(own, StaticCredentials) else cast(EditableCredentials, own)
 
 
-def _credential(gateway: "Services", name: str) -> JSON:
+def _credential(services: "Services", name: str) -> JSON:
     """The variable that turns a provider on, and where it is set; else those that would, and the one that may be set here."""
     wanted = INDEX[name][1] if name in INDEX else (f"{name.upper()}_API_KEY",)
-    own = _own(gateway)
+    own = _own(services)
     sources = {each: own.source_of(each) for each in wanted} if own else {}
     variable = next((each for each in wanted if sources.get(each)), None)
     takes = next((each for each in credential_variables(get(name)) if each in wanted), None) if name in ONLINE else None

@@ -47,43 +47,43 @@ MAX_NAME = 200
 NO_STORE = {"cache-control": "no-store"}
 
 
-def begin(gateway: "Services", request: Request) -> Response:
+def begin(services: "Services", request: Request) -> Response:
     """Raises NotFoundError where nobody can sign in. It takes no parameter: where the way ends is for the settings to say."""
     flow = Flow.new()
     try:
-        location = _provider(gateway).authorization_url(flow)
+        location = _provider(services).authorization_url(flow)
     except BadGatewayError as error:
-        return _failure_page(gateway, request, error)
+        return _failure_page(services, request, error)
     cookie = _cookie(f"{FLOW}.{'.'.join(flow)}", FLOW_S, "Lax")  # since the provider's page leads back
     return Response(302, {"location": location, "set-cookie": cookie, "content-type": "text/plain", **NO_STORE}, b"")
 
 
-def callback(gateway: "Services", request: Request) -> Response:
+def callback(services: "Services", request: Request) -> Response:
     """Raises NotFoundError where nobody can sign in."""
-    settings = _settings(gateway)
+    settings = _settings(services)
     try:
-        claims = _claims(gateway, settings, request)
+        claims = _claims(services, settings, request)
         rule = find_rule(claims, settings.rules)
         if rule is None:
             message = "You are known, but no rule of this gateway lets you in. Ask its administrator."
             raise PermissionDeniedError(message, code="no_role")
-        _check_team(gateway.store, rule, time.time())
-        secret = _save_session(gateway.store, settings, claims, rule)
+        _check_team(services.store, rule, time.time())
+        secret = _save_session(services.store, settings, claims, rule)
     except StoreUnavailable as error:
-        return _failure_page(gateway, request, store_error(error))
+        return _failure_page(services, request, store_error(error))
     except APIError as error:
-        return _failure_page(gateway, request, error)
-    gateway.observer.audit({"operation": "sign_in", "request_id": request.id, "changed_by": _name_of(claims), "role": rule.role})
+        return _failure_page(services, request, error)
+    services.observer.audit({"operation": "sign_in", "request_id": request.id, "changed_by": _name_of(claims), "role": rule.role})
     cookie = _cookie(f"{SESSION}.{secret}", int(settings.hours * 3_600), "Strict")
     headers = {"location": f"{settings.url}/console", "set-cookie": cookie, "content-type": "text/plain", **NO_STORE}
     return Response(302, headers, b"")
 
 
-def show_session(gateway: "Services", request: Request) -> Response:
+def show_session(services: "Services", request: Request) -> Response:
     """`person` is None where nobody is signed in: the page asks this before it knows. Raises NotFoundError."""
-    settings, secret = _settings(gateway), _value_of(request, SESSION)
+    settings, secret = _settings(services), _value_of(request, SESSION)
     try:
-        account = _account(gateway, settings, secret)
+        account = _account(services, settings, secret)
     except AuthenticationError:
         return _with(json_response({"person": None}), NO_STORE)
     person = {
@@ -96,10 +96,10 @@ def show_session(gateway: "Services", request: Request) -> Response:
     return _with(json_response({"person": person, "csrf_token": _csrf_token(secret)}), NO_STORE)
 
 
-def sign_out(gateway: "Services", request: Request) -> Response:
+def sign_out(services: "Services", request: Request) -> Response:
     """Raises AuthenticationError, NotFoundError."""
-    account_of(gateway, request)
-    gateway.store.documents.delete(KIND, _digest(_value_of(request, SESSION)))
+    account_of(services, request)
+    services.store.documents.delete(KIND, _digest(_value_of(request, SESSION)))
     return _with(json_response({"person": None}), {"set-cookie": _cookie("", 0, "Strict"), **NO_STORE})
 
 
@@ -108,10 +108,10 @@ def has_session(request: Request) -> bool:
     return COOKIE in request.headers.get("cookie", "")
 
 
-def account_of(gateway: "Services", request: Request) -> Account:
+def account_of(services: "Services", request: Request) -> Account:
     """The account of the person whose session a request brings. Raises AuthenticationError, NotFoundError."""
-    settings, secret = _settings(gateway), _value_of(request, SESSION)
-    account = _account(gateway, settings, secret)
+    settings, secret = _settings(services), _value_of(request, SESSION)
+    account = _account(services, settings, secret)
     sent = request.headers.get(CSRF_HEADER, "")
     if not compare_digest(sent.encode(), _csrf_token(secret).encode()):
         message = f"A session counts only with its token in the header {CSRF_HEADER}, which the console sends."
@@ -119,10 +119,10 @@ def account_of(gateway: "Services", request: Request) -> Account:
     return account
 
 
-def _account(gateway: "Services", settings: SignInSettings, secret: str) -> Account:
+def _account(services: "Services", settings: SignInSettings, secret: str) -> Account:
     """Raises AuthenticationError."""
     now_s = time.time()
-    document = gateway.store.documents.get(KIND, _digest(secret)) if secret else None
+    document = services.store.documents.get(KIND, _digest(secret)) if secret else None
     found: Mapping[str, Any] = document.body if document else {}
     rule = next((each for each in settings.rules if [each.claim, each.value] == found.get("rule")), None)
     if rule is None or found["expires_s"] <= now_s or found["issuer"] != settings.issuer:
@@ -136,7 +136,7 @@ def _account(gateway: "Services", settings: SignInSettings, secret: str) -> Acco
         team_id=rule.team_id,
         expires_s=found["expires_s"],
     )
-    _check_team(gateway.store, rule, now_s)
+    _check_team(services.store, rule, now_s)
     return account
 
 
@@ -150,7 +150,7 @@ def _check_team(store: Store, rule: RoleRule, now_s: float) -> None:
     check_usable(team.account, now_s)
 
 
-def _claims(gateway: "Services", settings: SignInSettings, request: Request) -> Mapping[str, Any]:
+def _claims(services: "Services", settings: SignInSettings, request: Request) -> Mapping[str, Any]:
     """Raises AuthenticationError, BadGatewayError, PermissionDeniedError."""
     asked = request.query
     parts = _value_of(request, FLOW).split(".")
@@ -164,7 +164,7 @@ def _claims(gateway: "Services", settings: SignInSettings, request: Request) -> 
         raise PermissionDeniedError("The identity provider did not let you in.", code="sign_in_denied")
     if not asked.get("code"):
         raise AuthenticationError("The identity provider sent no code. Sign in again.", code="sign_in_expired")
-    return _provider(gateway).redeem(asked["code"], flow)
+    return _provider(services).redeem(asked["code"], flow)
 
 
 def _save_session(store: Store, settings: SignInSettings, claims: Mapping[str, Any], rule: RoleRule) -> str:
@@ -192,26 +192,26 @@ def _name_of(claims: Mapping[str, Any]) -> str:
     return next(name for name in named if isinstance(name, str) and name)[:MAX_NAME]
 
 
-def _settings(gateway: "Services") -> SignInSettings:
-    settings = gateway.settings.config.sign_in
+def _settings(services: "Services") -> SignInSettings:
+    settings = services.settings.config.sign_in
     if settings is None:
         raise NotFoundError("This gateway has no sign-in: [sign_in] in gateway.toml turns it on.", code="sign_in_off")
     return settings
 
 
-def _provider(gateway: "Services") -> IdentityProvider:
+def _provider(services: "Services") -> IdentityProvider:
     """One for each process, which remembers what the provider says of itself."""
-    found = gateway.identity_provider
+    found = services.identity_provider
     if found is None:
-        client = HTTPClient(gateway.settings.proxies)
-        gateway.identity_provider = found = IdentityProvider(_settings(gateway), gateway.settings.sign_in_secret, client)
+        client = HTTPClient(services.settings.proxies)
+        services.identity_provider = found = IdentityProvider(_settings(services), services.settings.sign_in_secret, client)
     return found
 
 
-def _failure_page(gateway: "Services", request: Request, error: APIError) -> Response:
+def _failure_page(services: "Services", request: Request, error: APIError) -> Response:
     """For a person, whose browser came from another page."""
-    gateway.observer.denied("sign_in", request.id, error)
-    address = escape(_settings(gateway).url)
+    services.observer.denied("sign_in", request.id, error)
+    address = escape(_settings(services).url)
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
         'initial-scale=1"><meta name="color-scheme" content="light dark"><title>Not signed in · haimaker console</title>'

@@ -53,7 +53,7 @@ MOST_LISTED, LISTED = 100, 20
 
 
 def resume(
-    gateway: "Services", account: Account, asked: RoutingRequest, request: Request, client_format: ClientFormat
+    services: "Services", account: Account, asked: RoutingRequest, request: Request, client_format: ClientFormat
 ) -> RoutingRequest:
     """A request with what it names of earlier responses: put into it where we stored them, else bound to the provider that did; and
     with what stores its answer. Raises NotFoundError, BadRequestError, ServiceUnavailableError."""
@@ -61,10 +61,10 @@ def resume(
     assert original
     body, previous, provider = original.body, original.body.get("previous_response_id"), None
     if previous is not None:
-        record = _find(gateway.store, account, previous if isinstance(previous, str) else "", "previous_response_id")
+        record = _find(services.store, account, previous if isinstance(previous, str) else "", "previous_response_id")
         if "response_id" in record.detail:
             provider, body = record.detail["provider"], {**body, "previous_response_id": record.detail["response_id"]}
-        elif stored := _stored(gateway.content, record):
+        elif stored := _stored(services.content, record):
             if stored.response["status"] in ACTIVE:
                 message = "The response has not ended: ask for it until it has."
                 raise BadRequestError(message, param="previous_response_id", code="response_not_ended")
@@ -73,13 +73,13 @@ def resume(
         else:
             message = "The response was not stored: send the whole conversation as `input`, with `store` false."
             raise BadRequestError(message, param="previous_response_id", code="response_not_stored")
-    body = _with_comparison(gateway.store, account, _with_items(gateway, account, body))
+    body = _with_comparison(services.store, account, _with_items(services, account, body))
     if references := [item.get("id") for item in _items(body) if _is_reference(item)]:
-        provider = _owner_of_items(gateway.store, account, references, provider)
+        provider = _owner_of_items(services.store, account, references, provider)
     if body is not original.body and "previous_response_id" not in body:
         parsed = client_format.parse(replace(request, body=dumps(body)))
         asked, original = asked._replace(asked=parsed), parsed.original or original
-    keeps = None if original.compacts else _keeper(gateway.content, account, body, request.id, asked.now_s)
+    keeps = None if original.compacts else _keeper(services.content, account, body, request.id, asked.now_s)
     bound = replace(asked.asked, original=original._replace(body=body, previous=previous, keep=keeps))
     asked = asked._replace(asked=bound)
     if provider is None:
@@ -120,7 +120,7 @@ def _stored(content: ContentLogging, record: Record) -> "StoredResponse | None":
         raise ServiceUnavailableError("Stored responses can't be read at the moment.", code="store_unavailable") from None
 
 
-def _with_items(gateway: "Services", account: Account, body: JSON) -> JSON:
+def _with_items(services: "Services", account: Account, body: JSON) -> JSON:
     """A request with the items that it names by their ids, of responses stored here. An item's id has its request's in it, and the
     last of them knows those before it."""
     given, known, tried = _items(body), dict[object, Any](), set[str]()
@@ -129,10 +129,10 @@ def _with_items(gateway: "Services", account: Account, body: JSON) -> JSON:
         if not request_id or item.get("id") in known or request_id in tried or len(tried) == MOST_READ:
             continue
         tried.add(request_id)
-        record = gateway.store.record(request_id) if len(request_id) <= MAX_ID and request_id.isascii() else None
+        record = services.store.record(request_id) if len(request_id) <= MAX_ID and request_id.isascii() else None
         if record is None or not _may_see(account, record):
             continue
-        stored = _stored(gateway.content, record)
+        stored = _stored(services.content, record)
         if stored is None and "response_id" not in record.detail:
             message = f"Item {item['id']!r} was not stored: send the items themselves, with `store` false."
             raise BadRequestError(message, param="input", code="item_not_stored")
@@ -143,38 +143,38 @@ def _with_items(gateway: "Services", account: Account, body: JSON) -> JSON:
     return {**body, "input": [known.get(item.get("id"), item) if _is_reference(item) else item for item in given]}
 
 
-def retrieve(gateway: "Services", request: Request) -> Response:
-    return _answer(gateway, request, "GET")
+def retrieve(services: "Services", request: Request) -> Response:
+    return _answer(services, request, "GET")
 
 
-def delete(gateway: "Services", request: Request) -> Response:
-    return _answer(gateway, request, "DELETE")
+def delete(services: "Services", request: Request) -> Response:
+    return _answer(services, request, "DELETE")
 
 
-def cancel(gateway: "Services", request: Request) -> Response:
-    return _answer(gateway, request, "POST", "/cancel")
+def cancel(services: "Services", request: Request) -> Response:
+    return _answer(services, request, "POST", "/cancel")
 
 
-def input_items(gateway: "Services", request: Request) -> Response:
-    return _answer(gateway, request, "GET", "/input_items")
+def input_items(services: "Services", request: Request) -> Response:
+    return _answer(services, request, "GET", "/input_items")
 
 
-def _answer(gateway: "Services", request: Request, method: str, rest: str = "") -> Response:
-    account = gateway.accounts.authenticate(request.headers)
+def _answer(services: "Services", request: Request, method: str, rest: str = "") -> Response:
+    account = services.accounts.authenticate(request.headers)
     check_usable(account, time.time())
-    record = _find(gateway.store, account, request.path["id"], "id")
+    record = _find(services.store, account, request.path["id"], "id")
     if "response_id" in record.detail:
         if method == "DELETE" and "pending" in record.detail:  # deleted, nobody could say what it cost
-            _ask(gateway, request, record, "POST", "/cancel")
-        return _ask(gateway, request, record, method, rest)
-    stored = _stored(gateway.content, record)
+            _ask(services, request, record, "POST", "/cancel")
+        return _ask(services, request, record, method, rest)
+    stored = _stored(services.content, record)
     if stored is None:
         raise NotFoundError("The response was not stored.", param="id", code="response_not_found")
     if rest == "/input_items":
         return json_response(_page(stored, record.request_id, request.query))
     from haimaker.api import background_reading  # not before responses are stored
 
-    which = (gateway, record.request_id, record.started_s)
+    which = (services, record.request_id, record.started_s)
     if rest == "/cancel":
         return json_response(background_reading.cancel(*which, stored))
     if method == "GET":
@@ -183,7 +183,7 @@ def _answer(gateway: "Services", request: Request, method: str, rest: str = "") 
         return json_response(background_reading.current(*which, stored))
     if stored.response["status"] in ACTIVE:
         background_reading.cancel(*which, stored)
-    store = gateway.content.responses()
+    store = services.content.responses()
     try:
         if store:
             store.delete(record)
@@ -221,9 +221,9 @@ def _with_id(item: JSON, request_id: str, place: int) -> JSON:
     return told
 
 
-def _ask(gateway: "Services", request: Request, record: Record, method: str, rest: str) -> Response:
+def _ask(services: "Services", request: Request, record: Record, method: str, rest: str) -> Response:
     """What the provider says of a response, with our id of it."""
-    upstream_id, runtime = record.detail["response_id"], gateway.runtime()
+    upstream_id, runtime = record.detail["response_id"], services.runtime()
     context = RoutingContext(request.id, int(time.time()), "responses")
     definition = runtime.router.serving(f"{record.detail['provider']}/{record.detail['model']}", context)
     if definition is None or definition.name not in runtime.clients.access:
@@ -231,9 +231,9 @@ def _ask(gateway: "Services", request: Request, record: Record, method: str, res
     query = urlencode([(name, request.query[name]) for name in QUERIES if name in request.query])
     path = f"/responses/{quote(upstream_id, safe='')}{rest}{'?' if query else ''}{query}"
     call = UpstreamRequest(path, b"", method=method)
-    pending = load(gateway.store, record.request_id) if "pending" in record.detail else None
+    pending = load(services.store, record.request_id) if "pending" in record.detail else None
     if method == "GET" and _wants_stream(request):
-        return _stream(gateway, request, call, definition, upstream_id, pending)
+        return _stream(services, request, call, definition, upstream_id, pending)
     status, raw = call_once(runtime.clients, definition, call, request)
     body = read_or_none(raw)
     if status >= 300 or not isinstance(body, dict):
@@ -243,7 +243,7 @@ def _ask(gateway: "Services", request: Request, record: Record, method: str, res
     if pending and body.get("id") == upstream_id:
         from haimaker.api.background_polls import settle_if_ended
 
-        body = settle_if_ended(gateway, pending, body)
+        body = settle_if_ended(services, pending, body)
     return json_response({**body, "id": request.path["id"]} if body.get("id") == upstream_id else body)
 
 
@@ -252,7 +252,7 @@ def _wants_stream(request: Request) -> bool:
 
 
 def _stream(
-    gateway: "Services",
+    services: "Services",
     request: Request,
     call: UpstreamRequest,
     definition: Provider,
@@ -262,11 +262,11 @@ def _stream(
     """The events of a response, as its provider tells them once more."""
     from haimaker.api.background_polls import write_events
 
-    answer = open_once(gateway.runtime().clients, definition, call, request, deadlines.request_timeout_s(request, STREAM_S))
+    answer = open_once(services.runtime().clients, definition, call, request, deadlines.request_timeout_s(request, STREAM_S))
     if answer.status >= 300:
         raise _failure(answer.status, read_or_none(read_beginning(answer.pieces)))
     headers = {"content-type": "text/event-stream; charset=utf-8", **STREAM}
-    return Response(200, headers, write_events(gateway, pending, answer.pieces, upstream_id, request))
+    return Response(200, headers, write_events(services, pending, answer.pieces, upstream_id, request))
 
 
 def _failure(status: int, body: object) -> APIError:

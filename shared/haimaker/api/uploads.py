@@ -20,14 +20,14 @@ KIND = "uploads"
 COUNTING_TRIES = 5
 
 
-def create_upload(gateway: "Services", request: Request) -> JSON:
+def create_upload(services: "Services", request: Request) -> JSON:
     """`POST /v1/audio/uploads`: where to PUT a file, and the id to name it by. Raises APIError."""
     from haimaker.blobs import BlobError
     from haimaker.links import MAX_UPLOAD_BYTES, link_store_for, require_link_store
 
-    account = gateway.accounts.authenticate(request.headers, fresh=True)
-    files = require_link_store(link_store_for(gateway.settings, request.headers))
-    _count(gateway.store.documents, account.id, time.time())
+    account = services.accounts.authenticate(request.headers, fresh=True)
+    files = require_link_store(link_store_for(services.settings, request.headers))
+    _count(services.store.documents, account.id, time.time())
     try:
         upload = files.presign_upload(account.id)
     except BlobError as error:
