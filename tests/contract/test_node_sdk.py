@@ -17,11 +17,10 @@ from haimaker.demo.images import Size, png
 from haimaker.http import multipart
 from haimaker.http.values import Request
 from haimaker.routing import deadlines
-from haimaker.upstream import relay
 from local.request_reader import BODY_LIMIT
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import MODEL, ONCE, price
-from tests.support import openai_wire, sounds
+from tests.support import openai_wire, silence, sounds
 from tests.support.fake_upstream import Call, FakeUpstream, Pause
 from tests.support.node_packages import Unavailable, installed
 from tests.support.reply import JSON, Reply
@@ -87,7 +86,7 @@ def test_chat_and_its_helpers(
 ) -> None:
     """A slow answer begins with comments or white space, before it is known who makes it."""
     if waits_s:
-        monkeypatch.setattr(relay, "SILENCE_S", dict.fromkeys(relay.SILENCE_S, waits_s / 4))
+        silence.shorten(monkeypatch, waits_s / 4)
     upstream.answers(lambda call: chats(call).after(Pause(waits_s)))
     found = run("chat", desk, key, model=MODEL)
     assert found["whole"] == {"text": TEXT, "cost": COST, "names": [True, None if waits_s else "any"]}

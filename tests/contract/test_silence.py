@@ -5,11 +5,9 @@ import json
 import openai
 import pytest
 
-from haimaker.upstream import relay
-from haimaker.upstream.watch import Watch
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import RETRIED, ask, joined, sdk, text_of
-from tests.support import openai_wire
+from tests.support import openai_wire, silence
 from tests.support.fake_upstream import FakeUpstream, Pause, Reply
 
 CHUNKS = openai_wire.chunks(["Once ", "upon ", "a time"])
@@ -20,10 +18,7 @@ pytestmark = pytest.mark.usefixtures("soon_silent")
 
 @pytest.fixture
 def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(relay.SILENCE_S, "events", 0.05)
-    monkeypatch.setitem(relay.SILENCE_S, "json", 0.05)
-    watch = Watch(0.02)
-    monkeypatch.setattr(relay, "watch", lambda: watch)
+    silence.shorten(monkeypatch, 0.05)
 
 
 def test_a_silent_stream_starts_with_comments(desk: Desk, key: str, upstream: FakeUpstream):
