@@ -244,7 +244,7 @@ def test_a_body_that_is_closed_settles(script: Script, read: int) -> None:
 
 
 def test_a_call_that_can_not_be_stopped_is_settled_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "ENDING_S", 0.02)
+    monkeypatch.setattr(relay, "ENDING_S", 0.1)
     ends = threading.Event()
 
     def deaf(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
@@ -487,15 +487,18 @@ def test_a_client_that_can_not_be_written_to_has_left(whole: Callable[..., Respo
         whole(Scripted(late), begin_now=begin_now)
 
 
-def deaf(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
-    time.sleep(0.4)
-    yield HEAD
+def slow_to_end(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
+    try:
+        time.sleep(0.03)
+        yield ResponseHead(200, {}, True)
+    finally:
+        time.sleep(0.3)
 
 
 def test_a_call_that_does_not_end_in_time_is_settled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its thread is still inside, on a machine that does much else: nothing can close it from here."""
     monkeypatch.setattr(relay, "ENDING_S", 0.02)
-    scripted = Scripted(deaf)
+    scripted = Scripted(slow_to_end)
     with pytest.raises(relay.ClientLeft):
-        start(scripted, client_left=lambda: True)
+        start(scripted, client_left=lambda: True, send_now=lambda _: None)
     assert scripted.settled == ["cut"]
