@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -125,7 +125,8 @@ class Server:
         if not self._stopping:
             self._stopping = True
             if self._wake:
-                self._wake.send(b"\0")
+                with suppress(OSError):  # it saw that it should stop before it was woken, and has ended
+                    self._wake.send(b"\0")
 
     def _accept(self, gateway: Gateway) -> None:
         try:
