@@ -59,14 +59,14 @@ def is_forgotten(desk: Desk) -> bool:
 
 def test_any_model_answers_in_the_background(keeping: Desk, upstream: FakeUpstream) -> None:
     """Who asked may leave. It is paid for once, and a conversation goes on from it."""
-    client, gate = sdk(keeping, max_budget=1), upstream.gate()
+    client, gate, seen = sdk(keeping, max_budget=1), upstream.gate(), len(upstream.calls)
     upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=True).after(gate))
     created = client.responses.create(model=MODEL, input="Weather?", background=True)
     assert (created.status, created.background, created.store, created.usage) == ("queued", True, True, None)
-    upstream.wait_for_calls(1)
+    call = upstream.wait_for_calls(seen + 1)[-1]
     assert client.responses.retrieve(created.id).status in ACTIVE
     spent, held, _ = keeping.money(client.api_key)
-    assert (spent, held > 0, upstream.calls[-1].json["stream"]) == (0, True, True)
+    assert (spent, held > 0, call.json["stream"]) == (0, True, True)
     with pytest.raises(openai.BadRequestError):
         client.responses.create(model=MODEL, input="And?", previous_response_id=created.id)
     gate.open()
@@ -107,8 +107,9 @@ def test_a_stream_is_gone_on_with_from_any_event(keeping: Desk, upstream: FakeUp
         assert [event.to_dict() for event in rest] == [event.to_dict() for event in whole[after + 1 :]]
     assert wait_for(client, identifier).to_dict() == whole[-1].response.to_dict()  # type: ignore[union-attr]
     assert only_record(keeping, client.api_key).cost_nanousd == price(12, 5)
-    with pytest.raises(openai.BadRequestError):
-        client.get(f"/responses/{identifier}?stream=true&starting_after=x", cast_to=object)
+    for number in ("x", "²", "9" * 5_000):
+        with pytest.raises(openai.BadRequestError):
+            client.get(f"/responses/{identifier}?stream=true&starting_after={number}", cast_to=object)
 
 
 def test_what_was_not_begun_as_a_stream_is_none(keeping: Desk, upstream: FakeUpstream) -> None:
@@ -125,7 +126,7 @@ def test_what_was_not_begun_as_a_stream_is_none(keeping: Desk, upstream: FakeUps
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_cancelled_answer_is_paid_for_as_far_as_it_came(keeping: Desk, upstream: FakeUpstream, stream: bool) -> None:
-    client, gate = sdk(keeping, max_budget=1), upstream.gate()
+    client, gate, seen = sdk(keeping, max_budget=1), upstream.gate(), len(upstream.calls)
     upstream.answers(paused(chat_reply({"content": "Rain."}, "stop", stream=True), 1, gate))
     asked: Any = {"model": MODEL, "input": "Weather?", "background": True}
     if stream:
@@ -133,7 +134,7 @@ def test_a_cancelled_answer_is_paid_for_as_far_as_it_came(keeping: Desk, upstrea
         identifier = first.response.id  # type: ignore[union-attr]
     else:
         identifier = client.responses.create(**asked).id
-    upstream.wait_for_calls(1)
+    upstream.wait_for_calls(seen + 1)
     cancelled = client.responses.cancel(identifier)
     assert cancelled.status == "cancelled"
     gate.open()

@@ -286,10 +286,27 @@ def test_keys_that_are_none(desk: Desk, path: str, body: JSON, status: int, code
     assert (response.status_code, told(response)["code"]) == (status, code)
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "size=1.5", "size=%00", "page=" + "9" * 5_000, "page=٣"])
-def test_bad_queries_at_the_key_list(desk: Desk, query: str):
-    response = desk.http.get(desk.url.removesuffix("/v1") + f"/key/list?{query}", headers={"authorization": f"Bearer {ADMIN}"})
-    assert (response.status_code, told(response)["param"]) == (400, query.partition("=")[0])
+NO_NUMBERS = ("-1", "x", "1.5", "%00", "9" * 5_000, "0" * 5_000 + "1", "000000001" + "9" * 20, "٣", "²")
+WANT_NUMBERS = (
+    "key/list?page",
+    "key/list?size",
+    "spend/logs?limit",
+    "v1/files?limit",
+    "v1/batches?limit",
+    "v1/messages/batches?limit",
+)
+OF_GOOGLE = "v1beta/models?pageSize"
+"""Where 0 stands for what is usual."""
+MISTAKES = [(query, number) for query in (*WANT_NUMBERS, OF_GOOGLE) for number in NO_NUMBERS]
+
+
+@pytest.mark.parametrize(
+    ("query", "number"), [*MISTAKES, *((query, "0") for query in WANT_NUMBERS)], ids=lambda value: ascii(value)[:24]
+)
+def test_a_query_that_wants_a_number(desk: Desk, query: str, number: str):
+    response = desk.http.get(desk.url.removesuffix("v1") + f"{query}={number}", headers={"authorization": f"Bearer {ADMIN}"})
+    assert response.status_code == 400
+    assert query.partition("?")[2] in response.text
 
 
 @pytest.mark.parametrize(

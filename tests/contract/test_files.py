@@ -101,6 +101,7 @@ ENDS = {"expires_after[anchor]": "created_at"}
         ({"purpose": "batch", **ENDS, "expires_after[seconds]": "3599"}, "invalid_value", "expires_after.seconds"),
         ({"purpose": "batch", **ENDS, "expires_after[seconds]": f"{MAX_LASTS_S + 1}"}, "invalid_value", "expires_after.seconds"),
         ({"purpose": "batch", **ENDS, "expires_after[seconds]": "ten"}, "invalid_value", "expires_after.seconds"),
+        ({"purpose": "batch", **ENDS, "expires_after[seconds]": "²"}, "invalid_value", "expires_after.seconds"),
         ({"purpose": "batch", "expires_after[seconds]": "7200"}, "invalid_value", "expires_after.anchor"),
     ],
 )

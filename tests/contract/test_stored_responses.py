@@ -166,5 +166,6 @@ def test_pages_have_bounds(keeping: Desk, upstream: FakeUpstream) -> None:
     key = keeping.key(log_content=True)
     upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=False))
     path = f"/responses/{keeping.ask('POST', '/responses', {'model': MODEL, 'input': 'Hi'}, key=key).json()['id']}/input_items"
-    for query, status in (("limit=0", 400), ("limit=101", 400), ("limit=x", 400), ("after=msg_none", 404), ("limit=100", 200)):
+    limits = ("0", "101", "x", "²", "9" * 5_000, "0" * 5_000 + "1")
+    for query, status in (*((f"limit={limit}", 400) for limit in limits), ("after=msg_none", 404), ("limit=100", 200)):
         assert keeping.ask("GET", f"{path}?{query}", key=key).status_code == status

@@ -316,14 +316,15 @@ def _vector(value: Any) -> Any:
 
 
 def _bytes(value: Any) -> Any:
-    """The last letters have to be those that the bytes are written with, too."""
+    """The last letters have to be those that the bytes are written with, too. Padding that is too long is cut."""
     try:
         if type(value) is str:
-            letters = value.rstrip("=").translate(_URL_SAFE)
+            written = value.rstrip("=")
+            letters, padding = written.translate(_URL_SAFE), "=" * (-len(written) % 4)
             rest = letters[len(letters) // 4 * 4 :]
             if not rest or base64.b64encode(base64.b64decode(rest + "==")).decode().rstrip("=") == rest:
-                base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
-                return value
+                base64.b64decode(letters + padding, validate=True)
+                return value if len(value) <= len(written + padding) else written + padding
     except (binascii.Error, ValueError):
         pass
     raise _Wrong

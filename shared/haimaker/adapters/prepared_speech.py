@@ -12,7 +12,7 @@ from typing import NamedTuple
 from haimaker.adapters.openai.requests import drop_unsupported, rename_fields
 from haimaker.http import errors
 from haimaker.http.errors import BadGatewayError, BadRequestError, missing_parameter
-from haimaker.http.json import read_or_none
+from haimaker.http.json import read_or_none, to_whole_number
 from haimaker.http.values import JSON, ErrorFields, UpstreamResponse
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS
@@ -33,7 +33,6 @@ CONTENT_TYPES: Mapping[str, str] = {
 USUAL_FORMAT = "mp3"
 PCM_RATE = 24_000
 """Of bare samples, 16 bits of one channel: https://platform.openai.com/docs/guides/text-to-speech#supported-output-formats"""
-LONGEST_COUNT = 10
 SAMPLE_BYTES = 2
 MP3_KBIT_S = 128
 MP3_QUALITY = 5
@@ -114,8 +113,7 @@ def to_byte_stream(
     counted: str = "",
 ) -> ByteStream:
     """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
-    text = answer.headers.get(counted, "")
-    characters = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_COUNT else 0
+    characters = to_whole_number(answer.headers.get(counted, "")) or 0
     pieces = _bytes(answer, request.billed_usage(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return ByteStream(kind if kind in CONTENT_TYPES.values() else CONTENT_TYPES[prepare(request, attempt).format], pieces)

@@ -11,7 +11,7 @@ from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.accounts.kinds import AccountKind, kind_of
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
-from haimaker.http.json import parse_json
+from haimaker.http.json import parse_json, to_whole_number
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, to_usd, window_to_duration
 from haimaker.store import MAX_MODEL_LIMITS, NEVER_S, NO_LIMIT, Account, Balance, ModelLimit, Store
@@ -186,7 +186,7 @@ def to_iso_time(moment_s: float) -> str | None:
 
 
 def whole_number(request: Request, name: str, default: int) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= 10**6):
+    number = to_whole_number(request.query.get(name, str(default)), 1, 10**6)
+    if number is None:
         raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
-    return int(text)
+    return number

@@ -11,6 +11,7 @@ from haimaker.billing.pending import PendingRequest, load, seems_lost
 from haimaker.blobs import BlobError
 from haimaker.content.responses import ResponseStore, StoredResponse
 from haimaker.http.errors import APIError, BadRequestError, InternalServerError, NotFoundError, ServiceUnavailableError
+from haimaker.http.json import to_whole_number
 from haimaker.http.sse import KEEP_ALIVE, decode, dumps, encode_named
 from haimaker.http.values import JSON, Event, Request, Response
 from haimaker.routing import deadlines
@@ -82,8 +83,9 @@ def cancel(services: "Services", request_id: str, started_s: float, stored: Stor
 
 def stream(services: "Services", request_id: str, started_s: float, request: Request) -> Response:
     """The events of a response, after the one that `starting_after` names. Raises APIError."""
-    after = request.query.get("starting_after", "-1")
-    if not after.removeprefix("-").isdigit() or not after.isascii():
+    said = request.query.get("starting_after", "-1")
+    after = -1 if said.startswith("-") and to_whole_number(said[1:]) is not None else to_whole_number(said)
+    if after is None:
         raise BadRequestError("Invalid value for 'starting_after': it is a number.", param="starting_after", code="invalid_value")
     store, pending = services.content.responses(), load(services.store, request_id)
     assert store
@@ -92,7 +94,7 @@ def stream(services: "Services", request_id: str, started_s: float, request: Req
         message = "Only a response that was created with `background` and `stream` can be streamed."
         raise BadRequestError(message, param="stream", code="invalid_value")
     headers = {"content-type": "text/event-stream; charset=utf-8", **STREAM}
-    return Response(200, headers, _follow(services, store, request_id, started_s, int(after), request))
+    return Response(200, headers, _follow(services, store, request_id, started_s, after, request))
 
 
 def _follow(

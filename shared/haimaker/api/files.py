@@ -19,6 +19,7 @@ from haimaker.http.errors import (
     ServiceUnavailableError,
     missing_parameter,
 )
+from haimaker.http.json import to_whole_number
 from haimaker.http.multipart import UploadReader
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
@@ -200,8 +201,8 @@ def _describe(form: UploadReader, size: int) -> FileDescription:
 
 def _expires_after(fields: Mapping[str, str]) -> JSON | None:
     given: JSON = {name: fields[f"expires_after[{name}]"] for name in ("anchor", "seconds") if f"expires_after[{name}]" in fields}
-    if given.get("seconds", "").isdigit() and len(given["seconds"]) <= 9:
-        given["seconds"] = int(given["seconds"])
+    if (seconds := to_whole_number(given.get("seconds", ""))) is not None:
+        given["seconds"] = seconds
     return given or None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from haimaker.http.errors import BadRequestError
+from haimaker.http.json import to_whole_number
 from haimaker.http.values import JSON, Request
 
 LONGEST_ID = 256
@@ -20,14 +21,15 @@ class Page(NamedTuple):
 
 def read_page(request: Request, default: int, most: int) -> Page:
     """The page that a request asks for. Raises BadRequestError."""
-    limit, order, after = (request.query.get(name) for name in ("limit", "order", "after"))
-    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= most):
+    order, after = request.query.get("order"), request.query.get("after")
+    limit = to_whole_number(request.query.get("limit", str(default)), 1, most)
+    if limit is None:
         raise BadRequestError(f"Invalid value for 'limit': it is 1 to {most}.", param="limit", code="invalid_value")
     if order not in (None, "asc", "desc"):
         raise BadRequestError("Invalid value for 'order': it is 'asc' or 'desc'.", param="order", code="invalid_value")
     if after is not None and not (len(after) <= LONGEST_ID and after.isascii() and after.isprintable()):
         raise BadRequestError("Invalid value for 'after': it is the id of what the page before ended with.", param="after")
-    return Page(after or None, int(limit) if limit else default, order != "asc")
+    return Page(after or None, limit, order != "asc")
 
 
 def to_list(found: Sequence[JSON], *, has_more: bool) -> JSON:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
 from haimaker.http.errors import BadRequestError, invalid_value
+from haimaker.http.json import to_whole_number
 from haimaker.http.values import Request
 from haimaker.lean_dataclasses import dataclass
 from haimaker.store import NEVER_S, Record
@@ -57,8 +58,8 @@ class Page(NamedTuple):
     @classmethod
     def from_request(cls, request: Request) -> "Page":
         """Reads `limit`, `cursor` and `order`. Raises BadRequestError."""
-        text = request.query.get("limit", str(DEFAULT_ROWS))
-        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= MAX_ROWS):
+        limit = to_whole_number(request.query.get("limit", str(DEFAULT_ROWS)), 1, MAX_ROWS)
+        if limit is None:
             raise invalid_value("limit", f"a whole number from 1 to {MAX_ROWS}")
         cursor = request.query.get("cursor") or None
         if cursor and not CURSOR.fullmatch(cursor):
@@ -66,7 +67,7 @@ class Page(NamedTuple):
         order = request.query.get("order", "desc")
         if order not in ("asc", "desc"):
             raise invalid_value("order", "asc or desc")
-        return cls(int(text), cursor, order == "desc")
+        return cls(limit, cursor, order == "desc")
 
 
 MATCHES: Mapping[str, Callable[[Mapping[str, Any], str], bool]] = {

@@ -19,7 +19,7 @@ from haimaker.blobs import BlobError
 from haimaker.content.content import ContentLogging
 from haimaker.http import errors
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, ServiceUnavailableError
-from haimaker.http.json import read_or_none
+from haimaker.http.json import read_or_none, to_whole_number
 from haimaker.http.responses import json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, Response, UpstreamRequest
@@ -195,8 +195,8 @@ def _answer(services: "Services", request: Request, method: str, rest: str = "")
 def _page(stored: "StoredResponse", request_id: str, query: Mapping[str, str]) -> JSON:
     """Raises BadRequestError."""
     items = [_with_id(item, request_id, place) for place, item in enumerate(stored.input)]
-    limit = query.get("limit", str(LISTED))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MOST_LISTED:
+    limit = to_whole_number(query.get("limit", str(LISTED)), 1, MOST_LISTED)
+    if limit is None:
         raise BadRequestError(f"Invalid value for 'limit': it is 1 to {MOST_LISTED}.", param="limit", code="invalid_value")
     if query.get("order", "desc") != "asc":
         items.reverse()
@@ -205,7 +205,7 @@ def _page(stored: "StoredResponse", request_id: str, query: Mapping[str, str]) -
         if after not in ids:
             raise NotFoundError(f"There is no item {after[:MAX_ID]!r}.", param="after", code="item_not_found")
         items = items[ids.index(after) + 1 :]
-    page = items[: int(limit)]
+    page = items[:limit]
     first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
     return {"object": "list", "data": page, "first_id": first, "last_id": last, "has_more": len(items) > len(page)}
 

@@ -21,10 +21,20 @@ MAX_NAMES = 100_000
 """Members of all objects in one body."""
 MAX_DIGITS = 640
 """Of an integer: reading one takes the square of its length. Python takes no lower limit than this."""
+MAX_NUMBER, MAX_NUMBER_LENGTH = 10**9, 16
+"""What a count in a query or a header may be."""
 
 _STRUCTURE = b'"\\{[,.:eE'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
 _CONTAINERS = frozenset({dict, list})
+
+
+def to_whole_number(text: str, least: int = 0, most: int = MAX_NUMBER) -> int | None:
+    """The number that a text has in ASCII digits; None for any other text, however long, and for a number out of its bounds."""
+    if len(text) > MAX_NUMBER_LENGTH or not text.isascii() or not text.isdigit():  # other scripts' digits are no numbers to `int`
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
 
 
 def parse_json(raw: bytes) -> JSON:

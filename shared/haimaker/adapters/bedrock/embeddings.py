@@ -12,6 +12,7 @@ from haimaker.adapters.bedrock.failures import read_error
 from haimaker.adapters.cohere import embeddings as cohere
 from haimaker.adapters.gemini.inline import inline_data
 from haimaker.adapters.vectors import vector_of, vectors_of
+from haimaker.http.json import to_whole_number
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -114,6 +115,5 @@ def _find_vectors(body: JSON) -> Any:
 
 def _tokens(answer: UpstreamBody, body: JSON, images: int) -> Usage | None:
     """From the body, else from the header; images are billed one by one."""
-    said = answer.headers.get(COUNTED, "")
-    tokens = to_count(body, "inputTextTokenCount") or (int(said) if said.isascii() and said.isdigit() else 0)
+    tokens = to_count(body, "inputTextTokenCount") or to_whole_number(answer.headers.get(COUNTED, "")) or 0
     return Usage(input=tokens, input_images=images) if tokens or images else None

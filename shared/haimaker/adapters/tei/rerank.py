@@ -7,6 +7,7 @@ from haimaker.adapters import ranking
 from haimaker.adapters.openai import rerank as plain
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.rerank import most_at_once
+from haimaker.http.json import to_whole_number
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -29,6 +30,6 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
     body = answer.json()
     if not isinstance(body, list):
         return plain.from_upstream(answer, request, attempt)
-    counted = answer.headers.get(COUNTED, "")
-    tokens = Usage(input=int(counted), queries=request.units()) if counted.isascii() and counted.isdigit() else None
+    counted = to_whole_number(answer.headers.get(COUNTED, ""))
+    tokens = None if counted is None else Usage(input=counted, queries=request.units())
     return request.build_result({"id": attempt.request_id}, ranking.to_results(body, request), tokens)

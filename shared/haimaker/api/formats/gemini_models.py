@@ -5,6 +5,7 @@ https://ai.google.dev/api/models
 
 from haimaker.api import models
 from haimaker.http.errors import invalid_value
+from haimaker.http.json import to_whole_number
 from haimaker.http.values import JSON, Request
 from haimaker.routing.router import Router
 from haimaker.store import Account
@@ -52,6 +53,7 @@ def _count(request: Request, name: str, otherwise: int) -> int:
     given = request.query.get(name)
     if not given:
         return otherwise
-    if not given.isascii() or not given.isdigit() or len(given) > 9:
+    count = to_whole_number(given, most=10**9)
+    if count is None:
         raise invalid_value(name, "a whole number")
-    return int(given) or otherwise
+    return count or otherwise

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haimaker.api.formats.gemini_contents import to_camel
+from haimaker.http.json import to_whole_number
 from haimaker.http.values import JSON
 
 COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
@@ -53,8 +54,8 @@ def is_strict(schema: Any) -> bool:
 def _value(name: str, value: Any) -> Any:
     if name == "type" and isinstance(value, str):
         return value.lower()
-    if name in COUNTS and isinstance(value, str) and value.isdigit():
-        return int(value)
+    if name in COUNTS and isinstance(value, str) and (number := to_whole_number(value)) is not None:
+        return number
     if name in ("properties", "defs", "$defs") and isinstance(value, dict):
         return {key: to_json_schema(inner) for key, inner in value.items()}
     if name in ("items", "additionalProperties"):
