@@ -127,9 +127,10 @@ class TranscriptionRequest(OperationRequest):
         return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
     def usage_object(self, tokens: Usage) -> JSON:
-        prompt, completion = tokens.prompt, tokens.completion
-        if tokens.input_ms or not (prompt or completion):
-            seconds = tokens.input_ms / 1000
+        """By its length where that is billed; so is every `verbose_json`, which in OpenAI's types tells no tokens."""
+        prompt, completion, is_verbose = tokens.prompt, tokens.completion, self.fields.response_format == "verbose_json"
+        if tokens.input_ms or is_verbose or not (prompt or completion):
+            seconds = (tokens.input_ms or (self.sound.duration_ms if is_verbose else 0)) / 1000
             return {"type": "duration", "seconds": int(seconds) if seconds == int(seconds) else seconds}
         heard = tokens.input_audio + tokens.cached_audio
         counts = {"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion}

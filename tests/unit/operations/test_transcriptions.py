@@ -179,6 +179,17 @@ def test_a_transcript_says_how_long_the_sound_is_or_nothing(name: str, wanted: s
             {"verbose_json": TranscriptionVerbose, "diarized_json": TranscriptionDiarized}[wanted].model_validate(shown)
 
 
+@pytest.mark.parametrize("parse", [parse_transcription, parse_translation])
+@pytest.mark.parametrize(
+    "tokens", [usage.Usage(input=12, output=4), usage.Usage(input_ms=500), usage.Usage()], ids=["tokens", "ms", "none"]
+)
+def test_a_verbose_transcript_tells_its_length_whatever_is_billed(tokens: usage.Usage, parse: Any) -> None:
+    """OpenAI's SDK reads no tokens there."""
+    task = parse(request([("model", "m"), ("response_format", "verbose_json")], sounds.wav(0.5)))
+    told = {"text": "Hi", "language": "en", "duration": 0.5, "usage": task.usage_object(tokens)}
+    assert TranscriptionVerbose.model_validate(told).usage.model_dump() == {"type": "duration", "seconds": 0.5}  # type: ignore[union-attr]
+
+
 def test_words_become_segments() -> None:
     """One ends with a sentence, with a pause, with who speaks, and where it would be too long."""
     assert [each.text for each in transcripts.join_words(WORDS)] == ["Hello there.", "How", "are", "you"]
