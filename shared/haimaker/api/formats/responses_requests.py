@@ -39,6 +39,8 @@ READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"format", "verbosity"}),
 }
 INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
+SWITCHES = ("background", "parallel_tool_calls", "store")
+"""What is true or false, and nothing else: what is kept, and whether anybody waits, must not hang on how a text is read."""
 REFUSED: Mapping[str, str] = {
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
@@ -80,6 +82,10 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
     """The chat, and the names of what was left out. Of what is kept in the provider's account it may name what is allowed. Raises
     BadRequestError, NotFoundError."""
     asked = {name: value for name, value in body.items() if value is not None}
+    for name in SWITCHES:
+        if not isinstance(asked.get(name, False), bool):
+            raise invalid_parameter(name, "it must be true or false")
+    _object(asked.get("metadata"), "metadata")
     if asked.get("background") and asked.get("store") is False:
         raise BadRequestError(NOT_STORED, param="background", code="invalid_value")
     for name, why in REFUSED.items():

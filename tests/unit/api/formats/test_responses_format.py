@@ -173,6 +173,11 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
+        ({"background": "yes"}, "background"),
+        ({"background": 1}, "background"),
+        ({"store": "false"}, "store"),
+        ({"parallel_tool_calls": "x"}, "parallel_tool_calls"),
+        ({"metadata": "x"}, "metadata"),
         ({"input": []}, "input"),
         ({"input": [5]}, "input[0]"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
