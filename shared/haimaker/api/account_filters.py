@@ -1,5 +1,5 @@
-"""The query parameters of GET /key/list, /team/list and /customer/list: which accounts, and in which order. Pure. Names are LiteLLM's,
-but for `search`.
+"""The query parameters of GET /key/list, /team/list and /customer/list: which accounts, and in which order. Pure. Names are
+LiteLLM's, but for `search`.
 
 https://docs.litellm.ai/docs/proxy/virtual_keys
 """

@@ -145,8 +145,8 @@ def _info(of: ManagedKind, store: Store, caller: Account, request: Request) -> J
 
 
 def _list(of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON | list[JSON]:
-    """GET …/list: the accounts that fit, oldest first; as LiteLLM all in a list, or with `page` those of one in an object as that of
-    GET /key/list."""
+    """GET …/list: the accounts that fit, oldest first; as LiteLLM all in a list, or with `page` those of one in an object as that
+    of GET /key/list."""
     account_admin.check_reader(caller)
     wanted = AccountFilter.from_query(request.query, OF_PAGES)
     balances, show = wanted.select(account_admin.list_accounts(store, of.kind), time.time()), partial(_to_json, of)

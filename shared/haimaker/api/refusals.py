@@ -17,8 +17,8 @@ DEFAULT_LISTED, MOST_LISTED = 100, 1_000
 
 
 def list_refusals(store: Store, caller: Account, request: Request) -> JSON:
-    """Refusals of the last seven days, or between `start_date` and `end_date`, the `limit` latest of them. A key sees its own; administrators and viewers see
-    those of all keys, and those of unknown keys under no key. Raises BadRequestError."""
+    """The `limit` latest refusals of the last seven days, or between `start_date` and `end_date`. A key sees its own;
+    administrators and viewers see those of all keys, and those of unknown keys under no key. Raises BadRequestError."""
     check_usable(caller, time.time())
     now_s = time.time()
     if "start_date" in request.query:

@@ -64,8 +64,8 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between; with `top`
-    only so many names have rows of their own. Raises BadRequestError, PermissionDeniedError."""
+    """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between; with
+    `top` only so many names have rows of their own. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
     by, daily = grouping(request)
     top = whole_number(request, "top", MAX_NAMED) if "top" in request.query and by != "day" else None
