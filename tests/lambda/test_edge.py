@@ -87,7 +87,7 @@ def test_every_event_is_a_request_of_a_known_operation(name):
     assert gateway.operation.startswith(
         {"models": ("models_", "health"), "keys": ("key_", "team_"), "routing": "route_"}.get(kind, kind)
     )
-    assert (None if name in ("models_hub", "console", "sign_in_session") else "sk-local") == key_in(gateway.request.headers)
+    assert (None if name in ("models_hub", "console") else "sk-local") == key_in(gateway.request.headers)
     assert all(header == header.lower() for header in gateway.request.headers)
 
 
