@@ -101,6 +101,13 @@ def credential_change(variable: str, action: str) -> JSON:
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
 
 
+def session_change(person: Account, *, ends: bool = False) -> JSON:
+    """Somebody signs in, or out. The object is the person."""
+    shown = {name: value for name in ("role", "team_id") if (value := getattr(person, name))}
+    before, after = (shown, {}) if ends else ({}, shown)
+    return _change("deleted" if ends else "created", f"session#{person.id.partition('#')[2]}", person.alias, before, after)
+
+
 def save_events(store: Store, events: Sequence[JSON]) -> None:
     """Raises StoreUnavailable."""
     for event in events:
