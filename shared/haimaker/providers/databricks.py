@@ -15,8 +15,8 @@ OPEN_MODELS = Provider(
     limits=Limits(single_choice=True),
 )
 
-# https://docs.databricks.com/aws/en/machine-learning/model-serving/query-anthropic-messages; how its newest models think can be said,
-# and a schema given to them, in this format only: …/query-reason-models, …/structured-outputs. Anthropic's own tools it has not.
+# https://docs.databricks.com/aws/en/machine-learning/model-serving/query-anthropic-messages; the newest take an effort and a schema
+# in this format only: …/query-reason-models, …/structured-outputs. It has none of Anthropic's own tools.
 CLAUDE = replace(
     anthropic.PROVIDER,
     name="databricks",
