@@ -8,7 +8,7 @@ from dataclasses import replace
 from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
 from haimaker.providers.family_rules import FamilyRule
-from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, NativeBatches, Provider
 
 # https://console.groq.com/docs/text-to-speech/orpheus
 ENGLISH_SPEECH = Provider(
@@ -61,4 +61,6 @@ PROVIDER = Provider(
     ),
     limits=Limits(single_choice=True),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION},
+    # https://console.groq.com/docs/batch: 25 % less than the ordinary prices, for chats.
+    batches=NativeBatches("openai", ("/chat/completions",), percent=75, lacks=("service_tier",)),
 )
