@@ -27,7 +27,12 @@ def get_record(execute: Execute, request_id: str) -> Record | None:
 
 def amend(execute: Execute, record: Record) -> bool:
     earlier = get_record(execute, record.request_id)
-    changes = {"id": record.request_id, "status": record.status, "cost": record.cost_nanousd, "detail": encode_detail(record.detail)}
+    changes = {
+        "id": record.request_id,
+        "status": record.status,
+        "cost": record.cost_nanousd,
+        "detail": encode_detail(record.detail),
+    }
     if earlier is None or execute(sqlite_schema.AMEND, changes).rowcount != 1:
         return False
     sqlite_totals.add(execute, earlier, times=-1)
