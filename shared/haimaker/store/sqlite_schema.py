@@ -12,8 +12,8 @@ from pathlib import Path
 
 Execute = Callable[..., sqlite3.Cursor]
 
-# Records have row ids, by which they are added at the end of their table: where they lie by their own ids, which are random, a sixth
-# of a settlement's time goes into moving their neighbours. Files of earlier releases have them so, and nothing else differs.
+# Records have row ids, by which they are added at the end of their table: where they lie by their own ids, which are random,
+# a sixth of a settlement's time goes into moving their neighbours. Files of earlier releases have them so; all else is the same.
 SCHEMA = """
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY, config TEXT NOT NULL, version INTEGER NOT NULL, blocked INTEGER NOT NULL, expires_s INTEGER NOT NULL,
