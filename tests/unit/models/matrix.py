@@ -189,7 +189,6 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         (
             "sonar-reasoning-pro",
             "r1-1776",
-            "minimax-m3",
             "llama-3.1-nemotron-ultra",
             "exaone-deep-32b",
             "smollm3-3b",
@@ -198,6 +197,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ),
         ("openrouter/any/{}",),
     ),
+    **dict.fromkeys(("MiniMax-M4", "MiniMax-M3.1-Flash", "MiniMax-M3", "MiniMax-M2.7"), ("minimax/{}", "openrouter/minimax/{}")),
     "nova-premier": ("amazon_nova/{}",),
     "doubao-seed-2": ("volcengine/{}",),
     "mimo-v2": ("xiaomi_mimo/{}",),
@@ -310,10 +310,12 @@ def attempt(target: str, operation: str = "chat_completions") -> Attempt:
 
 def attempts(target: str) -> Callable[[JSON], Attempt]:
     """What gives, for the fields of a chat, the attempt that is made of it: some models need Responses for some of them."""
-    name = target.partition("/")[0]
+    name, _, model = target.partition("/")
     made = {operation: attempt(target, operation) for operation in ("chat_completions", "responses")}
     traits = made["chat_completions"].traits
-    return lambda fields: made[chat_operation(get(name), traits, fields.get("reasoning_effort"), has_tools="tools" in fields)]
+    return lambda fields: made[
+        chat_operation(get(name), model, traits, fields.get("reasoning_effort"), has_tools="tools" in fields)
+    ]
 
 
 def targets() -> Iterator[tuple[str, str]]:
