@@ -177,11 +177,12 @@ class _AttemptList:
 
 
 def _plain_question(model: str, context: RoutingContext) -> tuple[object, ...] | None:
-    """All that a plan depends on where the request says nothing of its routing, and every target answers; else None."""
-    plain = context.preferences is NO_PREFERENCES and not context.auto_routed and not context.open_circuits
+    """All that a plan depends on where the request says nothing of its routing, and every target answers; else None, as for one
+    in a format of its own, of which more counts."""
+    plain = context.preferences is NO_PREFERENCES and not (context.auto_routed or context.open_circuits or context.original)
     if not plain or not isinstance(context.effort, str | None) or len(model) > MAX_NAME or not isinstance(context.allowed, tuple):
         return None
-    return model, context.operation, context.tool_types, context.allowed, context.effort, context.has_tools
+    return model, context.operation, context.allowed, context.effort, context.has_tools
 
 
 def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:

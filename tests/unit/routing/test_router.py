@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
+from haimaker.operations.operation import Original
 from haimaker.providers.registry import get
 from haimaker.routing.config import (
     HIGHEST_THROUGHPUT,
@@ -343,7 +344,7 @@ CONTEXTS: tuple[dict[str, Any], ...] = (
     {"allowed": ("openai/*", "fast", "mine-1")},
     {"allowed": {"openai/*", "fast", "mine-1"}},
     {"operation": "embeddings"},
-    {"operation": "messages", "tool_types": frozenset({"bash_20250124"})},
+    {"operation": "messages", "original": Original("messages", {"tools": [{"type": "bash_20250124"}]}, ("anthropic",))},
     {"effort": "high", "has_tools": True},
     {"effort": ["high"]},
     {"open_circuits": ("openai/gpt-4o-mini", "demo/echo")},
