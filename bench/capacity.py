@@ -49,7 +49,8 @@ def lines() -> Iterator[str]:
     yield f"| ---: |{' ---: |' * 2 * len(PARTS)}"
     for wait_s in WAITS_S:
         key, team = (requests_a_second(wait_s, hold_bytes) for hold_bytes in (HOLD_BYTES, SHARED_HOLD_BYTES))
-        cells = [min(key * number, RECORDS_A_PART * min(number, MOST_PARTS)) for number in PARTS] + [team * number for number in PARTS]
+        of_key = [min(key * number, RECORDS_A_PART * min(number, MOST_PARTS)) for number in PARTS]
+        cells = [*of_key, *(team * number for number in PARTS)]
         yield f"| {wait_s} s | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
 
 
