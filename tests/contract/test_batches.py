@@ -284,7 +284,7 @@ def test_a_key_that_is_blocked_ends_its_batches(
 def test_failures_are_tried_again_and_what_stays_one_is_told(
     desk: Desk, key: str, client: openai.OpenAI, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("haimaker.batches.run.LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr("haimaker.batches.asking.LONGEST_WAIT_S", 0.01)
     failures = {"once": [429, 500], "always": [500] * 99}
 
     def answer(call: Call) -> Reply:

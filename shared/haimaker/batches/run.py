@@ -22,13 +22,14 @@ from haimaker.batches import (
     VALIDATING,
     Batch,
 )
+from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools
-from haimaker.batches.journal import ERROR, OUTPUT, Journal, Outcome
-from haimaker.batches.lines import ENDPOINTS, LineError, answer_row, read_line, split, unanswered_row, usage_of
+from haimaker.batches.journal import ERROR, OUTPUT, Journal
+from haimaker.batches.lines import ENDPOINTS, LineError, read_line, split, unanswered_row
 from haimaker.batches.place import Place
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
-from haimaker.http.values import JSON, BatchLine, Request, Response
+from haimaker.http.values import JSON, Request, Response
 from haimaker.store import Account, minute_of
 from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
@@ -37,9 +38,6 @@ AT_ONCE = 32
 """Lines of one batch that are asked at a time, at most."""
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
-UNAUTHORIZED = 401
-RETRIED = (429, 500, 502, 503, 504, 529)
-MOST_RETRIES, LONGEST_WAIT_S = 4, 60.0
 UNPOOLED_WAIT_S = 1.0
 ENDS = {
     CANCELLED: ("batch_cancelled", "This request was not made: the batch was cancelled."),
@@ -82,8 +80,7 @@ class BatchRun:
             self._tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
         self._end(self.batch.body["ends_as"])
 
-    @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing more is to be asked."""
         has_expired: bool = time.time() >= self.batch.body["expires_at"]
         return self._is_stuck or self._is_cancelled or has_expired
@@ -196,7 +193,7 @@ class BatchRun:
     def _wait_for_turn(self) -> bool:
         """Waits until another line may be asked; False if none may any more."""
         with self._changed:
-            while not self._is_over:
+            while not self.is_over():
                 pause_s = self._pause_s(time.time())
                 if self._asking < self._at_once() and pause_s <= 0:
                     self._asking += 1
@@ -222,7 +219,7 @@ class BatchRun:
 
     def _ask(self, number: int, raw: bytes) -> None:
         try:
-            if not self._is_over:
+            if not self.is_over():
                 self._ask_until_answered(number, raw)
         except Exception as error:
             self._error = error
@@ -232,46 +229,28 @@ class BatchRun:
                 self._changed.notify_all()
 
     def _ask_until_answered(self, number: int, raw: bytes) -> None:
-        journal, line = self._get_journal(), read_line(raw, self.batch.body["endpoint"])
-        asked_before, tries = tuple(journal.begun.get(number, ())), 0
-        spent = [self._spent(request_id) for request_id in asked_before]
-        self._late |= {request_id for request_id, found in zip(asked_before, spent, strict=True) if found is None}
-        while True:
-            request_id = new_request_id()
-            journal.begin(number, request_id)
-            about = BatchLine(self.batch.id, number, line.custom_id, asked_before)
-            request = Request(request_id, body=line.body, batch=about)
-            response = self._place.worker.handle(self._operation, request, self._accounts[0])
-            body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
-            if response.status == UNAUTHORIZED:  # the key may do nothing any more: a provider's is another status
-                self.cancel()
-                return
-            spent.append(self._spent(request_id))
-            self._leave_room(response)
-            wait_s = None if response.status == 200 else _retry_wait_s(response, tries, is_admitted=spent[-1] is not None)
-            if wait_s is None:
-                break
-            self._place.stopping.wait(wait_s)
-            if self._is_over:
-                self._extra_nanousd += sum(each[0] for each in spent if each)
-                return
-            if spent[-1]:
-                asked_before, tries = (*asked_before, request_id), tries + 1
-        counts = [each[1] for each in spent if each]
-        tokens = (sum(each[0] for each in counts), sum(each[1] for each in counts), *(sum(e[i] for e in counts) for i in (2, 3)))
-        outcome = Outcome(
-            OUTPUT if response.status == 200 else ERROR,
-            sum(each[0] for each in spent if each),
-            (tokens[0], tokens[1], tokens[2], tokens[3]),
-        )
-        journal.finish(number, outcome, answer_row(line.custom_id, request_id, response.status, body))
+        journal, batch, place = self._get_journal(), self.batch, self._place
+        asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self)
+        asked_before = tuple(journal.begun.get(number, ()))
+        self._late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
+        asked = asking.ask(number, raw, asked_before)
+        if asked.outcome:
+            journal.finish(number, asked.outcome, asked.row)
+        else:
+            self._extra_nanousd += asked.cost_nanousd
 
-    def _spent(self, request_id: str) -> tuple[int, tuple[int, int, int, int]] | None:
-        """What a request cost, and its tokens; None of one that was not admitted, or has no record yet."""
-        record = self._place.store.record(request_id)
-        return (record.cost_nanousd, usage_of(record.detail)) if record else None
+    def begin_line(self, number: int, tries: int) -> str:
+        request_id = new_request_id()
+        self._get_journal().begin(number, request_id)
+        return request_id
 
-    def _leave_room(self, response: Response) -> None:
+    def wait(self, seconds: float) -> None:
+        self._place.stopping.wait(seconds)
+
+    def refuse(self) -> None:
+        self.cancel()
+
+    def leave_room(self, response: Response) -> None:
         """Waits for the next minute where less than half of a minute's requests or tokens is left: others ask too."""
         for name in ("requests", "tokens"):
             limit = response.headers.get(f"x-ratelimit-limit-{name}")
@@ -303,7 +282,7 @@ class BatchRun:
     def _end(self, ends_as: str) -> None:
         if self._journal is None:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
-        self._extra_nanousd += self._late_nanousd()
+        self._extra_nanousd = self._late_nanousd()
         output = self._store_file("output", (row for _, row in self._journal.rows(OUTPUT)))
         error = self._store_file("error", self._error_rows(ends_as))
         self._close_pools()
@@ -312,9 +291,10 @@ class BatchRun:
         self._forget()
 
     def _late_nanousd(self) -> int:
-        """What requests cost whose records came late: those of a process that died, once they count as lost."""
+        """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
+        count as lost."""
         cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
-        for request_id in [*self._late, *(name for names in self._get_journal().begun.values() for name in names)]:
+        for request_id in self._late.union(*self._get_journal().begun.values()):
             while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
                 time.sleep(0.1)
             cost_nanousd += record.cost_nanousd if record else 0
@@ -368,17 +348,6 @@ class BatchRun:
 def _halves(limits: Iterable[int | None]) -> list[int]:
     """What a batch may have of limits: the other half is for those who wait."""
     return [max(1, limit // 2) for limit in limits if limit is not None]
-
-
-def _retry_wait_s(response: Response, tries: int, *, is_admitted: bool) -> float | None:
-    """How long to wait before a line is asked again; None where its answer stays. A limit of the key's own is waited for as long as
-    the batch lasts."""
-    if response.status not in RETRIED or response.headers.get("x-should-retry") == "false":
-        return None
-    if is_admitted and tries >= MOST_RETRIES:
-        return None
-    told = response.headers.get("retry-after", "")
-    return min(LONGEST_WAIT_S, float(told) if told.isdigit() else 2.0**tries)
 
 
 def _copy(pieces: Iterable[bytes], path: Path) -> None:
