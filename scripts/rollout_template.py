@@ -1,6 +1,6 @@
 """Writes the template of a stack whose releases reach their clients bit by bit, with the parameter Rollout: each function behind
-the API gets versions and the alias `live`, which the API then calls, and AWS CodeDeploy leads requests from one version to the next,
-and back when an alarm of the stack rings. `make deploy` runs it on what `sam build` left.
+the API gets versions and the alias `live`, which the API then calls, and AWS CodeDeploy leads requests from one version to the
+next, and back when an alarm of the stack rings. `make deploy` runs it on what `sam build` left.
 
 `.venv-aws/bin/python scripts/rollout_template.py Canary10Percent5Minutes <digest of the settings> from.yaml to.yaml`
 
