@@ -37,12 +37,13 @@ class DynamoRecords:
     by_day: bool = False
     """Whether there may be records that only the index of older releases has."""
 
-    def keep(self, record: Record, reservation: Reservation) -> tuple[Record, bool]:
+    def keep(self, record: Record, reservation: Reservation | None = None) -> tuple[Record, bool]:
         """Adds a record unless there is one of this request; returns the stored record, and whether it is this one.
 
-        The records of an account that was split are in parts as well: a partition of an index bears no more than an item does."""
-        is_own = record.account_id == reservation.account_id
-        item = tables.record_item(record, (reservation.shard or 0) % PARTS if is_own else 0)
+        The records of an account that was split are in parts as well, by where their reservations are: a partition of an index bears
+        no more than an item does."""
+        shard = reservation.shard if reservation and reservation.account_id == record.account_id else None
+        item = tables.record_item(record, (shard or 0) % PARTS)
         try:
             self.calls.add(self.records_table, item, "id")
         except ConditionFailed as failed:

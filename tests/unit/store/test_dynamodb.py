@@ -147,7 +147,7 @@ def test_a_settle_that_died_between_its_writes_is_finished_with_its_own_cost(los
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     reservation = scene.admitted(account, lasts_s=60)
-    scene.store.kept.keep(record(reservation, 30), reservation)
+    scene.store.kept.keep(record(reservation, 30))
     assert scene.money(account) == (0, 100, 0)
     scene.clock.now_s += 60
     if finish == "settle":
@@ -164,7 +164,7 @@ def test_a_settle_finishes_a_charge_that_died_between_its_writes(losing):
     scene, _ = losing
     account = scene.account(budget_nanousd=1000)
     reservation = scene.admitted(account)
-    scene.store.kept.keep(lost_record(reservation), reservation)
+    scene.store.kept.keep(lost_record(reservation))
     assert not scene.settle(reservation, 1)
     assert scene.money(account) == (100, 0, 100)
 

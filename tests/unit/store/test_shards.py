@@ -217,51 +217,6 @@ def test_an_account_that_is_asked_for_more_than_one_item_bears_grows_by_itself(r
     assert borne.shards > 1
 
 
-def test_each_split_is_longer_in_coming_than_the_one_before(split, monkeypatch):
-    """One item is throttled all the time, such as one with much in flight."""
-    monkeypatch.setattr("haimaker.store.dynamo_shards.GROW_EVERY_S", 2)
-    account = Scene(another(split), split.clock, "moto").account()
-    start_s, grown = split.clock.now_s, []
-    for _ in range(14):
-        before = split.store.shards.number(account.id)
-        split.store.shards.grow(account.id)
-        if split.store.shards.number(account.id) > before:
-            grown.append(split.clock.now_s - start_s)
-        split.clock.now_s += 1
-    assert grown == [0, 2, 6, 12]
-
-
-def test_the_records_of_an_account_that_was_split_are_in_parts(split):
-    """A partition of an index bears 1,000 records a second. Who reads them has not heard of it."""
-    account = split.account(budget_nanousd=4_000)
-    kept = []
-    for number in range(24):
-        split.clock.now_s += 1
-        reservation = split.admitted(account)
-        kept.append(record(reservation, number))
-        assert split.store.settle(reservation, kept[-1], 10)
-    before = split.clock.now_s
-    lost = split.admitted(account, lasts_s=1)
-    split.clock.now_s += 60
-    assert split.store.charge_lost(account.id, split.clock.now_s) == 1
-    places = {tables.shard_name(account.id, part) if part else account.id for part in range(4)}
-    stored = [
-        split.store.dynamo.call("GetItem", {"TableName": TABLES["records"], "Key": {"id": {"S": one.request_id}}}) for one in kept
-    ]
-    assert {one["Item"]["account"]["S"] for one in stored} == places
-    assert another(split).records(account.id, 0, before, limit=30) == (kept[:-1], None)
-    first, after = another(split).records(account.id, limit=9, newest_first=True)
-    assert [one.request_id for one in first] == [lost.request_id, *(one.request_id for one in kept[:-9:-1])]
-    assert after
-    assert split.store.record(kept[3].request_id) == kept[3]
-    split.name = "moto"
-    split.roll_up(0, split.clock.now_s)
-    found = another(split).totals("day", "2026-01-01", "2026-12-31", account.id)
-    assert sum(one.requests for one in found) == 25
-    assert split.store.delete(account.id)
-    assert len(another(split).records(account.id, limit=30)[0]) == 25
-
-
 def test_an_account_with_much_in_flight_is_split_before_it_is_throttled(split, monkeypatch):
     """And no further than that: what was in flight before stays where it is."""
     monkeypatch.setattr("haimaker.store.dynamo_shards.MANY_HOLDS", 3)

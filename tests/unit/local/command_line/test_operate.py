@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import boto3
 import pytest
@@ -190,22 +189,6 @@ def test_deploying_builds_asks_and_tells_the_addresses(terminal, confirmed):
     assert "https://api.example/v1" in terminal.shown
     assert "https://url.example/v1" in terminal.shown
     assert "https://api.example/v1/console" in terminal.shown
-
-
-def test_a_rollout_is_written_into_what_was_built(terminal, monkeypatch):
-    """By settings that differ it says another release."""
-    digests = []
-    for days in ("7", "7", "14"):
-        chosen = {"Rollout": "Canary10Percent5Minutes", "LogRetentionDays": days}
-        monkeypatch.setattr(template_settings, "own_settings", lambda *_, chosen=chosen: chosen)
-        assert terminal("deploy", "--yes") == 0
-        _, (python, script, rollout, digest, built, target), deploy = terminal.commands[-3:]
-        assert (Path(python).name, rollout) == ("python", "Canary10Percent5Minutes")
-        assert built == str(ROOT / ".aws-sam" / "build" / "template.yaml")
-        assert script == str(ROOT / "scripts" / "rollout_template.py")
-        assert deploy[deploy.index("--template-file") + 1] == target
-        digests.append(digest)
-    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(("statuses", "commands"), [([1], 1), ([0, 1], 2)])
