@@ -40,8 +40,8 @@ class DynamoRecords:
     def keep(self, record: Record, reservation: Reservation | None = None) -> tuple[Record, bool]:
         """Adds a record unless there is one of this request; returns the stored record, and whether it is this one.
 
-        The records of an account that was split are in parts as well, by where their reservations are: a partition of an index bears
-        no more than an item does."""
+        The records of an account that was split are in parts as well, by where their reservations are: a partition of an index
+        bears no more than an item does."""
         shard = reservation.shard if reservation and reservation.account_id == record.account_id else None
         item = tables.record_item(record, (shard or 0) % PARTS)
         try:
