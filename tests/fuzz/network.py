@@ -53,8 +53,11 @@ TEAM_ADMINS = frozenset({"key_generate", "key_update", "key_block", "key_unblock
 """What a team's administrator may change, of keys of its team."""
 LONGEST_S = 30.0
 """For an answer to come to its end, of providers that all answer at once or break off, on a machine that does much else."""
-KEPT_THREADS, KEPT_BYTES = 64, 200 * 2**20
-"""What a gateway keeps for who comes next: threads of answers and look-ups, caches, and what the allocator gives back to nobody."""
+KEPT_THREADS, KEPT_BYTES = 96, 200 * 2**20
+"""What a gateway keeps for who comes next: threads of answers and look-ups, 32 of batches, caches, and what the allocator gives back
+to nobody."""
+SETTLES_S = 120.0
+"""By when nothing is held any more: batches ask a provider that fails again, after a while."""
 SEEN = 200
 """Ids that a client remembers."""
 VERBOSE = b'name="response_format"\r\n\r\nverbose_json\r\n'
@@ -287,7 +290,7 @@ def judge(asked: Asked, status: int, content_type: str, body: bytes) -> str:
 
 def settled(at: World) -> list[str]:
     """What is not as it was, once all is over."""
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + SETTLES_S
     while ((held := _held(at.home)) or _threads_more(at) > KEPT_THREADS) and time.monotonic() < until_s:
         time.sleep(0.5)
     found = [f"{len(held)} accounts still hold something"] if held else []
