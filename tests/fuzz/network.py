@@ -54,8 +54,8 @@ TEAM_ADMINS = frozenset({"key_generate", "key_update", "key_block", "key_unblock
 LONGEST_S = 30.0
 """For an answer to come to its end, of providers that all answer at once or break off, on a machine that does much else."""
 KEPT_THREADS, KEPT_BYTES = 96, 200 * 2**20
-"""What a gateway keeps for who comes next: threads of answers and look-ups, 32 of batches, caches, and what the allocator gives back
-to nobody."""
+"""What a gateway keeps for who comes next: threads of answers and look-ups, 32 of batches, caches, and what the allocator gives
+back to nobody."""
 SETTLES_S = 120.0
 """By when nothing is held any more: batches ask a provider that fails again, after a while."""
 SEEN = 200
