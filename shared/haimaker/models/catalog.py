@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field, replace
-from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, UNITS_PER_USD, VARIANT, is_rate_name, to_units
+from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, TOKEN_RATE, UNITS_PER_USD, VARIANT, is_rate_name, to_units
 from haimaker.models.table import Table, current_table
 
 INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
@@ -58,10 +58,13 @@ class ModelInfo:
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
     """Thousands of prompt tokens above which other rates apply, largest first."""
+    _dearest: dict[tuple[object, ...], int] = field(init=False, compare=False, repr=False)
+    """What `dearest_rate` has found."""
 
     def __post_init__(self) -> None:
         sizes_k = {int(found[1]) for found in map(THRESHOLD.search, self.rates) if found}
         object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
+        object.__setattr__(self, "_dearest", {})
 
     @classmethod
     def unknown(cls, provider: str, model: str, mode: str = "chat") -> "ModelInfo":
@@ -101,6 +104,20 @@ class ModelInfo:
         own = {name: _to_rate(name, price) for name, price in overrides.items()}
         uplifts = () if own else self.uplifts  # the deployer knows where it is
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
+
+    def with_batch_rates(self, percent: int) -> "ModelInfo":
+        """These facts with prices for batches where there are none: `percent` of the ordinary ones, of tokens. 0: as it is."""
+        if not percent:
+            return self
+        from decimal import Decimal  # few requests are in batches
+
+        ordinary = {name: rate for name, rate in self.rates.items() if TOKEN_RATE.fullmatch(name)}
+        rates = {f"{name}_batches": str(Decimal(rate) * percent / 100) for name, rate in ordinary.items()}
+        return replace(self, rates={**rates, **self.rates})
+
+    @property
+    def has_batch_rates(self) -> bool:
+        return "input_cost_per_token_batches" in self.rates
 
     def with_fees(self, fees: Mapping[str, str]) -> "ModelInfo":
         """These facts with the prices of a provider's tools, where there are none; models that do not chat call no tools."""
@@ -178,10 +195,18 @@ class ModelInfo:
         found = sized or tiered or rates.get(name)
         return None if found is None else _units(found)
 
-    def dearest_rate(self, names: Iterable[str], prompt_tokens: int, service_tiers: Iterable[str | None]) -> int:
+    def dearest_rate(self, names: tuple[str, ...], prompt_tokens: int, service_tiers: Iterable[str | None]) -> int:
         """The highest of all rates that `rate` may find, in units, for a prompt of up to this size."""
-        sizes = ["", *(f"_above_{size_k}k_tokens" for size_k in self.thresholds_k if prompt_tokens > size_k * 1000)]
-        endings = ["", *(f"_{SERVICE_TIERS[tier]}" for tier in service_tiers if tier in SERVICE_TIERS)]
+        exceeded = [size_k for size_k in self.thresholds_k if prompt_tokens > size_k * 1000]
+        tiers = [SERVICE_TIERS[tier] for tier in service_tiers if tier in SERVICE_TIERS]
+        asked = names, len(exceeded), *tiers
+        if asked not in self._dearest:
+            self._dearest[asked] = self._find_dearest(names, exceeded, tiers)
+        return self._dearest[asked]
+
+    def _find_dearest(self, names: tuple[str, ...], exceeded: Iterable[int], tiers: Iterable[str]) -> int:
+        sizes = ["", *(f"_above_{size_k}k_tokens" for size_k in exceeded)]
+        endings = ["", *(f"_{tier}" for tier in tiers)]
         variants = [f"{name}{size}{ending}" for name in names for size in sizes for ending in endings]
         found = [rates[name] for rates in (self.rates, self.off_peak_rates) for name in variants if name in rates]
         return max(map(_units, found), default=0)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple, Self
 
-from haimaker.http.json import parse_json
+from haimaker.http.errors import missing_parameter
+from haimaker.http.json import as_object, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
@@ -25,8 +26,10 @@ from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
+from haimaker.validation import field_types
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
 from haimaker.validation.links import check_parts
+from haimaker.validation.shapes import check_shape
 
 MAX_CHOICES = 128
 MAX_TOKENS = 10**9
@@ -134,6 +137,9 @@ class TextRequest(OperationRequest):
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         return Usage(input=self.estimate_prompt_tokens(), output=usage.estimate_tokens(sent_bytes))
 
+    def estimate_prompt(self, attempt: Attempt) -> int:
+        return self.estimate_prompt_tokens()
+
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
         return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
 
@@ -225,6 +231,18 @@ class ChatRequest(TextRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
+        limits = attempt.target, attempt.max_tool_calls
+        if limits not in self._max_beside:
+            self._max_beside[limits] = self._max_usage_beside(attempt)
+        return replace(self._max_beside[limits], output=self._output_bound(attempt, default_output_tokens) * self.choices)
+
+    @cached_property
+    def _max_beside(self) -> dict[tuple[str, int | None], Usage]:
+        """What was found for a target with a limit of its tools: asked for its price, and for its bound."""
+        return {}
+
+    def _max_usage_beside(self, attempt: Attempt) -> Usage:
+        """All but what the answer itself has."""
         body, model_info = self.body_for(attempt), attempt.model_info
         own = self._own_tools_for(attempt)
         tools = NO_TOOLS if attempt.provider.offline else own.within(attempt.max_tool_calls)  # a demonstration has none
@@ -232,7 +250,6 @@ class ChatRequest(TextRequest):
         geo = body.get("inference_geo")
         most = Usage(
             input=self.max_prompt_tokens(attempt),
-            output=self._output_bound(attempt, default_output_tokens) * self.choices,
             service_tier=self.fields.service_tier,
             **_max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,
@@ -313,7 +330,15 @@ def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
-    return check_chat(with_model(parse_json(raw), model), len(raw))
+    body = with_model(parse_json(raw), model)
+    request = check_chat(body, len(raw))
+    check_shape(body, field_types.CHAT)
+    choice, wanted = as_object(body.get("tool_choice")), as_object(body.get("response_format"))
+    if choice.get("type") == "function" and not as_object(choice.get("function")).get("name"):
+        raise missing_parameter("tool_choice.function.name")
+    if wanted.get("type") == "json_schema" and wanted.get("json_schema") is None:
+        raise missing_parameter("response_format.json_schema")
+    return request
 
 
 def translated_chat(chat: JSON, raw: bytes, original: Original) -> ChatRequest:

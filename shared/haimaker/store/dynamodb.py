@@ -43,6 +43,7 @@ from haimaker.store.dynamo_expressions import (
     EXISTS,
     GIVE_BACK,
     HELD,
+    IS_THERE,
     RENEW,
     RENEW_MODEL,
 )
@@ -179,7 +180,7 @@ class DynamoStore:
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
         stays charged."""
-        kept, is_new = self.kept.keep(record)
+        kept, is_new = self.kept.keep(record, reservation)
         ended = [self._end(one, self.kept.join(kept, one), tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
@@ -254,17 +255,13 @@ class DynamoStore:
         update, allows_amount, amounts, pool = dynamo_pools.admission(self._read, reservation)
         condition = ALLOWS_REQUEST + allows_amount + (ALLOWS_TOKENS if reservation.tokens else "")
         more = dynamo_models.reserve(reservation)
-        values = {
-            **more.values,
-            **amounts,
-            ":tokens": reservation.tokens,
-            ":version": reservation.version,
-            ":now": reservation.now_s,
-            ":held": ledger.encode_reservation(reservation),
-            ":one": 1,
-            ":false": False,
-        }
-        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names, **pool}
+        limits = {":tokens": reservation.tokens, ":version": reservation.version, ":false": False}
+        minute = tables.minute_names(reservation.now_s)
+        if reservation.answered:
+            condition, limits, minute = IS_THERE + allows_amount, {}, {}
+        held = ledger.encode_reservation(reservation)
+        values = {**more.values, **amounts, **limits, ":now": reservation.now_s, ":held": held, ":one": 1}
+        names = {"#rid": reservation.request_id, **minute, **more.names, **pool}
         place = (reservation.account_id, home)
         return self._update(place, update + more.update, condition + more.condition, values, names, "ALL_NEW")
 
@@ -344,7 +341,7 @@ class DynamoStore:
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
-        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
+        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation), reservation)[0]) for reservation in reservations]
         joined = [(reservation, self.kept.join(record, reservation)) for reservation, record in kept]
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 
