@@ -25,6 +25,7 @@ OLDER = "older"
 NOBODY = ""
 CLAIM_S = 60
 """After this, a claim of an account that does not have the name is of a request that ended before it gave the name."""
+PAGE = 100
 INDEX_S = 1.0
 """For how long one request claims for older accounts."""
 TRIES = 5
@@ -70,7 +71,7 @@ def index_older(store: Store, kind: str, limit_s: float) -> bool:
         return True
     until_s, after = time.monotonic() + limit_s, begun.body["after"]
     while True:
-        page, after = store.accounts(kind, after)
+        page, after = store.accounts(kind, after, PAGE)
         for balance in page:
             if _has_name(balance):
                 name = _name(balance.account.alias or "")
