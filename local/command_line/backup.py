@@ -51,7 +51,7 @@ def backup(context: Context) -> int:
     folders = [source.parent / name for name in ("stored", "content")]
     if filled := [str(folder) for folder in folders if any(path.is_file() for path in folder.rglob("*"))]:
         named = " and ".join(filled)
-        context.terminal.note(
+        context.terminal.say(
             f"What clients keep as files, and as prompts and answers, is in {named}, not in the copy: copy that too."
         )
     return 0
