@@ -104,6 +104,10 @@ def credential_change(variable: str, action: str) -> JSON:
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
 
 
+def batch_change(batch_id: str, before: str, after: str) -> JSON:
+    return _change("updated", f"batch#{batch_id}", None, {"status": before}, {"status": after})
+
+
 def session_change(person: Account, *, ends: bool = False) -> JSON:
     """Somebody signs in, or out. The object is the person."""
     shown = {name: value for name in ("role", "team_id") if (value := getattr(person, name))}
