@@ -169,6 +169,8 @@ LOCAL_ROUTES = (
     Route("GET", "/files/{id}", "files_retrieve"),
     Route("GET", "/files/{id}/content", "files_content"),
     Route("DELETE", "/files/{id}", "files_delete"),
+    Route("GET", "/batch/list", "batches_overview"),
+    Route("POST", "/batch/{id}/cancel", "batches_overview_cancel"),
     Route("POST", "/batches", "batches_create"),
     Route("GET", "/batches", "batches_list"),
     Route("GET", "/batches/{id}", "batches_retrieve"),
