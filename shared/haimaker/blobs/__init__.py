@@ -44,8 +44,8 @@ class BlobStore(Protocol):
         """Deletes a blob, if there is one. Raises BlobError."""
 
     def link(self, method: str, key: str, lasts_s: int, size: int | None = None) -> str:
-        """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds; one to PUT may be for exactly so many bytes,
-        where the store can demand that. Raises BlobError."""
+        """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds; one to PUT may be for exactly so many
+        bytes, where the store can demand that. Raises BlobError."""
 
     def delete_expired(self) -> None:
         """Deletes the blobs that have ended, where nobody else does. Raises BlobError."""
