@@ -1,4 +1,4 @@
-"""POST and GET /v1/batches and /v1/messages/batches, and what is asked of one: files of requests that are answered while nobody waits."""
+"""POST and GET /v1/batches and /v1/messages/batches, and what is asked of one: files of requests, answered while nobody waits."""
 
 from haimaker.aws_lambda.handler import LambdaHandler
 from haimaker.gateway import Gateway

@@ -1,7 +1,7 @@
 """`/v1/uploads`: files that come in parts, and, where a bucket keeps them, by one PUT to an address of the bucket.
 
 https://platform.openai.com/docs/api-reference/uploads. A function of AWS takes a request of some megabytes only, so this is how
-large files reach the stack: `upload_url` is in the answer where there is a bucket, takes exactly as many bytes as were announced, and
+large files reach the stack: `upload_url` is in the answer where there is a bucket. It takes exactly as many bytes as were told, and
 what was put there is made a file by `complete` without parts.
 """
 

@@ -35,7 +35,8 @@ QUERIES = {"after_id": "after", "limit": "limit"}
 def create(services: "Services", request: Request) -> Response:
     """POST /v1/messages/batches. Raises APIError."""
     account, requests = batches.authenticate(services, request), _read_requests(parse_json(request.body))
-    runner, now_s = batches.runner_of(services), time.time()
+    now_s = time.time()
+    batches.batch_service(services)
     kept = files.stored_files(services.settings, services.store)
     files.check_room(kept, owner_of(account))
     with files.place_failures():
@@ -43,7 +44,6 @@ def create(services: "Services", request: Request) -> Response:
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
     file = kept.add(file_id, size, owner_of(account), said, now_s)
     batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
-    runner.start()
     return json_response(to_json(batch, request))
 
 
