@@ -69,18 +69,25 @@ class Operator:
     def credentials(self, provider: str | None, name: str | None, *, remove: bool = False) -> int:
         variable = provider_secrets.validate_name(name) if name else provider_secrets.variable_of(provider or "")
         self._announce(f"{'Removes' if remove else 'Stores'} {variable} in the stack's encrypted parameter.")
+        if variable == provider_secrets.SIGN_IN_SECRET:
+            self.stack.put_sign_in_secret(None if remove else self._read_secret(variable))
+            self.terminal.say("Removed." if remove else "Written. The next who signs in needs it.")
+            return 0
         old = self.stack.secrets()
         if remove:
             new = provider_secrets.without_secret(old, variable)
         else:
-            secret = provider_secrets.validate_secret(self.read_secret(f"{variable} (not shown): "))
-            new = provider_secrets.validate_documents(provider_secrets.with_secret(old, variable, secret))
+            new = provider_secrets.with_secret(old, variable, self._read_secret(variable))
+            new = provider_secrets.validate_documents(new)
         changed = self.stack.put_secrets(old, new)
         self.terminal.say(
             f"Written: {', '.join(changed)}. Functions see it within five minutes." if changed else "Nothing had to change."
         )
         self.terminal.say(f"Stored now: {', '.join(sorted({known for document in new for known in document})) or 'nothing'}")
         return 0
+
+    def _read_secret(self, variable: str) -> str:
+        return provider_secrets.validate_secret(self.read_secret(f"{variable} (not shown): "))
 
     def reconcile(self, *, check: bool) -> int:
         """The exit status is 1 if something is wrong, or can't be proven."""
@@ -138,7 +145,7 @@ class Operator:
             self.stack.delete_tables([accounts, records])
         else:
             self.terminal.say(f"Kept: {accounts} and {records}. They cost their storage only.")
-        if self.terminal.confirm(f"Delete the providers' keys too ({secrets})?"):
+        if self.terminal.confirm(f"Delete the providers' keys, and the secret of signing in, too ({secrets})?"):
             self.stack.delete_secrets(secrets)
 
     def _announce(self, what: str) -> None:

@@ -198,6 +198,15 @@ class Stack:
                 )
         return [name for name, _, _ in changes]
 
+    def put_sign_in_secret(self, secret: str | None) -> None:
+        """Forgets it without one."""
+        name, ssm = provider_secrets.sign_in_parameter(self.output("ProvidersParameter")), self._client("ssm")
+        with readable_failures():
+            if secret is None:
+                ssm.delete_parameters(Names=[name])
+            else:
+                ssm.put_parameter(Name=name, Value=secret, Type="SecureString", Tier="Standard", Overwrite=True)
+
     def empty_queue(self, output: str) -> None:
         """Forgets what a queue has, so that its alarm is quiet; an older stack tells of none."""
         if url := self.outputs.get(output):
@@ -211,7 +220,8 @@ class Stack:
 
     def delete_secrets(self, parameter: str) -> None:
         with readable_failures():
-            self._client("ssm").delete_parameters(Names=list(provider_secrets.parameters(parameter)))
+            names = [*provider_secrets.parameters(parameter), provider_secrets.sign_in_parameter(parameter)]
+            self._client("ssm").delete_parameters(Names=names)
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:

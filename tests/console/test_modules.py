@@ -26,6 +26,8 @@ ROWS = """[
   {date: "2026-11-22", model: "c/z", requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 0.125},
   {date: "2026-11-21", model: "d/free", requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 0},
 ]"""
+UNNAMED = '{date: "2026-11-21", model: null, requests: 1, errors: 0, input_tokens: 5, output_tokens: 1, spend: 7}'
+"""Of all those that have no rows of their own."""
 DATES = '["2026-11-21", "2026-11-22"]'
 ATTEMPTS = """[
   {started_at: "2", attempts: [
@@ -82,6 +84,9 @@ CASES = [
      [["b/y", [0, 3]], ["a/x", [0.5, 0.25]], ["c/z", [0, 0.125]]]),
     (f"series.series({ROWS}, 'model', 'requests', {DATES}, 1).map((group) => [group.id, group.label, group.values])",
      [["b/y", "b/y", [0, 9]], [None, "3 others", [2, 3]]]),
+    (f"series.series([...{ROWS}, {UNNAMED}], 'model', 'spend', {DATES}, 2, 40).map((group) => [group.label, group.values])",
+     [["b/y", [0, 3]], ["a/x", [0.5, 0.25]], ["41 others", [7, 0.125]]]),
+    (f"series.series([...{ROWS}, {UNNAMED}], 'model', 'spend', {DATES}, 9, 40).at(-1).label", "40 others"),
     (f"series.totals({ROWS}, 'model').map((sum) => [sum.id, sum.requests, sum.errors, sum.spend])",
      [["b/y", 9, 0, 3], ["a/x", 3, 1, 0.75], ["c/z", 1, 0, 0.125], ["d/free", 1, 0, 0]]),
     ("series.named({key: '0123456789abcdef', key_alias: null}, 'key')", {"id": "0123456789abcdef", "label": "0123456789…"}),

@@ -214,7 +214,7 @@ def test_a_batch_is_shown_with_its_progress_and_cost(console: Console, desk: Des
 
 
 def shown_key(page: Page) -> str:
-    key = page.get_by_label("The key").inner_text()
+    key = page.get_by_label("The key", exact=True).inner_text()
     assert key.startswith("sk-hm-")
     page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("dialog")).to_have_count(0)

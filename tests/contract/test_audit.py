@@ -35,6 +35,10 @@ def test_each_change_is_kept_with_who_made_it_and_what_it_was(desk: Desk) -> Non
     assert (deleted["before_value"]["alias"], deleted["updated_values"]) == ("audited", {})
     assert (created["operation"], created["object_name"], created["table_name"]) == ("keys.generate", "audited", "key")
     assert created["updated_values"]["metadata"] == "changed"
+    assert trail(desk, search="AUDITED", action="deleted", table_name="key") == [deleted]
+    assert trail(desk, search="second b", object_id=token) == [deleted, blocked, updated]
+    assert trail(desk, search=token[:20]) == [deleted, blocked, updated, created]
+    assert trail(desk, search="audited", table_name="team") == []
     whole = json.dumps(trail(desk, limit=100))
     assert made["key"] not in whole
     assert "hush" not in whole

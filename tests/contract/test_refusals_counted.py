@@ -34,6 +34,9 @@ def test_who_is_limited_and_why(desk: Desk) -> None:
     assert {row["key_alias"] for row in own} == {"limited"}
     assert desk.ask("GET", "/refusals", key=other).json()["data"] == []
     assert desk.ask("GET", "/refusals?start_date=2020-01-01").status_code == 400
+    assert desk.ask("GET", "/refusals?limit=0").status_code == 400
+    first = desk.ask("GET", "/refusals?limit=1").json()
+    assert (first["data"], first["total_count"]) == (rows[:1], len(rows))
 
 
 def test_who_asks_for_what_only_administrators_may(desk: Desk) -> None:

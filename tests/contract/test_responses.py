@@ -464,6 +464,35 @@ def test_who_lacks_a_kind_of_tool_is_asked_for_a_translation(
         assert only_record(desk, key).cost_nanousd == 3_775_600
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "model", ["openrouter/openai/gpt-5.4", "groq/openai/gpt-oss-120b", "fireworks_ai/accounts/fireworks/models/m"]
+)
+def test_who_keeps_no_responses_is_asked_natively_for_those_that_nobody_wants_kept(
+    client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, model: str, stream: bool
+) -> None:
+    """Tools, reasoning and all; there is none to be asked for afterwards, and the provider is not asked for it."""
+    answer = {**WHOLE, "store": False}
+    upstream.answers(named(events_of(answer)) if stream else Reply.json(200, answer))
+    asked: Any = {"model": model, "input": "Hi", "tools": [WEATHER], "reasoning": {"effort": "high", "summary": "auto"}}
+    if stream:
+        *_, done = client.responses.create(**asked, stream=True)
+        told: Any = done.response  # type: ignore[union-attr]
+    else:
+        told = client.responses.create(**asked)
+    sent, asked_of_it = upstream.calls[-1], len(upstream.calls)
+    assert sent.path.endswith("/responses")
+    assert sent.json == {**asked, "model": model.partition("/")[2], "store": False, **({"stream": True} if stream else {})}
+    assert [item.to_dict() for item in told.output] == WHOLE["output"]
+    assert "response_id" not in only_record(desk, key).detail
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(told.id)
+    assert len(upstream.calls) == asked_of_it
+    upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=False))
+    assert client.responses.create(model=model, input="Hi", store=True).output_text == "Rain."
+    assert upstream.calls[-1].path.endswith("/chat/completions")
+
+
 @pytest.mark.parametrize("model", ["azure/gpt-5.4", "azure/gpt-5-pro"])
 def test_azure_has_responses_at_its_newer_paths(client: openai.OpenAI, upstream: FakeUpstream, model: str) -> None:
     upstream.answers(Reply.json(200, WHOLE))

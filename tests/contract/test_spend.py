@@ -99,7 +99,7 @@ def test_an_ordinary_key_sees_its_own(desk: Desk, spent):
     assert error_of(desk.ask("GET", f"/generation?id={theirs}", key=spent["bob"])) == (404, "generation_not_found")
 
 
-def row(name: str, by: str, requests: int, cost: int) -> JSON:
+def row(name: str | None, by: str, requests: int, cost: int) -> JSON:
     counts = {"requests": requests, "errors": 0, "input_tokens": 10 * requests, "output_tokens": 5 * requests}
     return {by: name, **counts, "spend": Decimal(cost) / 10**9}
 
@@ -119,6 +119,12 @@ def test_reports_add_up_to_the_records(desk: Desk, spent):
     assert sum(found["spend"] for found in whole["data"]) == whole["total"]["spend"] >= Decimal(ada + COST) / 10**9
     assert (whole["group_by"], whole["start_date"]) == ("provider", TODAY)
     assert get(desk, "/spend/report", start_date="2020-01-01", end_date="2020-02-01")["data"] == []
+    most = get(desk, "/spend/report", group_by="tag", top=1)
+    assert (most["data"], most["others"]) == ([row("both", "tag", 4, ada + COST), row(None, "tag", 3, ada)], 1)
+    by_day = get(desk, "/spend/report", group_by="day,key", top=1)
+    assert [(found["key_alias"], found["key"] is None) for found in by_day["data"]] == [("ada", False), (None, True)]
+    assert (sum(found["spend"] for found in by_day["data"]), by_day["others"]) == (by_day["total"]["spend"], len(by_key) - 1)
+    assert get(desk, "/spend/report", group_by="day,key", top=50) == get(desk, "/spend/report", group_by="day,key") | {"others": 0}
 
 
 def test_the_dearest_key_comes_first(desk: Desk, spent):
@@ -142,6 +148,7 @@ def test_a_generation_is_found_by_its_requests_id(desk: Desk, spent, prefix):
         ("/spend/logs?cursor=x", (400, "invalid_value")),
         ("/spend/logs?key=%00", (200, None)),
         ("/spend/report?group_by=weather", (400, "invalid_value")),
+        ("/spend/report?group_by=key&top=none", (400, None)),
         ("/spend/report?start_date=2001-01-01", (400, "invalid_value")),
         ("/spend/report?end_date=9999-12-31T23:59:59-14:00&start_date=9999-12-31", (400, "invalid_value")),
         ("/generation", (400, "missing_required_parameter")),

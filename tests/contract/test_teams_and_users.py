@@ -185,6 +185,19 @@ def test_the_refusal_names_what_blocked_and_the_others_keep_nothing(desk: Desk, 
     assert desk.records(key) == []
 
 
+@pytest.mark.parametrize(("path", "field", "found"), [("/team", "team_id", "teams"), ("/customer", "user_id", "customers")])
+def test_teams_and_users_are_searched_sorted_and_paged(desk: Desk, name, path, field, found):
+    for number in (2, 1, 3):
+        desk.admin(f"{path}/new", **{field: f"{name}-{number}"}, max_budget=number)
+    desk.admin(f"{path}/block", **{field: f"{name}-3"})
+    page = get(desk, f"{path}/list", search=name.upper(), sort_by="key_alias", page=2, size=2)
+    assert [account[field] for account in page.pop(found)] == [f"{name}-3"]
+    assert page == {"total_count": 3, "current_page": 2, "total_pages": 2}
+    assert [account[field] for account in get(desk, f"{path}/list", search=name, status="blocked")] == [f"{name}-3"]
+    assert error_of(desk.ask("GET", f"{path}/list?organization_id=x")) == (400, "unknown_parameter")
+    assert error_of(desk.ask("GET", f"{path}/list?page=0"))[0] == 400
+
+
 def test_users_get_an_account_only_where_the_deployer_gives_them_a_budget(tmp_path, upstream):
     odd = "\ud800 \x00 \U0001f600"
     with serving(tmp_path, upstream) as desk:

@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
+from haimaker.api.audit import KIND as AUDIT
 from haimaker.api.paths import ROUTES
+from haimaker.api.sign_in import KIND as SESSIONS
 from haimaker.aws.sigv4 import Credentials
 from haimaker.batches import BATCHES, OPEN
 from haimaker.batches.part_run import LATE_S
@@ -62,14 +64,15 @@ def url_parts(name):
     return {f"{name}FunctionUrl", f"{name}FunctionUrlPublicPermissions", f"{name}FunctionURLInvokeAllowPublicAccess"}
 
 
-OF_API = (*STREAMING, "ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction")
+BOOKS = ("ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "SignInFunction")
+OF_API = (*STREAMING, *BOOKS)
 FUNCTIONS = (*OF_API, "RollupFunction", "BatchWorkerFunction")
 """The last two are called by AWS."""
 WORKER = "BatchWorkerFunction"
 MANAGED = "ManagedChatFunction"
 """Serves what ChatCompletionsFunction does, with its role and its log, where the deployer has instances for it."""
 ADMINISTRATION = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|providers|console)/|/(audit|refusals|providers|generation|health|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -296,6 +299,8 @@ def test_function_urls_stream_and_have_both_permissions(resources):
 
 
 OF_THE_BACKGROUND = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [KIND]}}
+OF_SESSIONS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SESSIONS]}}
+OF_SESSIONS_AND_THE_TRAIL = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SESSIONS, f"{AUDIT}*"]}}
 OF_FILES_AND_BATCHES = tuple(
     {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(kinds)}}
     for kinds in (
@@ -304,7 +309,7 @@ OF_FILES_AND_BATCHES = tuple(
         (f"{PARTS}*", f"{OPEN}*"),
     )
 )
-"""Of the accounts table a function may delete nothing else."""
+"""Of the accounts table the functions that have these may delete, or write, nothing else."""
 
 
 def statements(resources, function):
@@ -317,7 +322,8 @@ def statements(resources, function):
 def allowed_by(policy):
     for statement in policy["PolicyDocument"]["Statement"]:
         assert statement.keys() - {"Condition"} == {"Effect", "Action", "Resource"}
-        assert statement.get("Condition") in (None, OF_THE_BACKGROUND, *OF_FILES_AND_BATCHES)
+        also = (OF_THE_BACKGROUND, OF_SESSIONS, OF_SESSIONS_AND_THE_TRAIL, *OF_FILES_AND_BATCHES)
+        assert statement.get("Condition") in (None, *also)
         actions, targets = statement["Action"], statement["Resource"]
         actions = [actions] if isinstance(actions, str) else actions
         yield tuple(sorted(actions)), targets if isinstance(targets, list) else [targets]

@@ -123,7 +123,7 @@ class Allowance:
 
     def _holds(self, context: Mapping[str, str]) -> bool:
         for operator, tests in json.loads(self.condition).items():
-            assert operator in ("StringEquals", "StringLike", "ForAllValues:StringEquals", "ForAllValues:StringLike"), operator
+            assert operator.removeprefix("ForAllValues:") in ("StringEquals", "StringLike"), operator
             for key, wanted in tests.items():
                 if not any(fnmatchcase(context.get(key, ""), pattern) for pattern in _list(wanted)):
                     return False
@@ -186,7 +186,10 @@ def calls_of(service: str, method: str, target: str, headers: Mapping[str, str],
 
 def context_of(service: str, body: bytes) -> Mapping[str, str]:
     """What a condition may ask of a call. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
-    key = json.loads(body).get("Key", {}).get("pk", {}) if service == "dynamodb" else {}
+    asked = json.loads(body) if service == "dynamodb" else {}
+    key = asked.get("Key", {}).get("pk", {})
+    if found := re.match(r"(#\w+) = (:\w+)", asked.get("KeyConditionExpression", "")):
+        key = asked["ExpressionAttributeValues"][found[2]] if asked["ExpressionAttributeNames"][found[1]] == "pk" else {}
     return {"dynamodb:LeadingKeys": key["S"]} if "S" in key else {}
 
 

@@ -163,7 +163,8 @@ def read(invocation: Invocation) -> Answer:
 
 def put_secrets(url: str, name: str, value: object) -> None:
     ssm = boto3.client("ssm", "us-east-1", endpoint_url=url, aws_access_key_id="AKID", aws_secret_access_key="secret")
-    ssm.put_parameter(Name=name, Value=json.dumps(value), Type="SecureString", Overwrite=True)
+    text = value if isinstance(value, str) else json.dumps(value)
+    ssm.put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
 
 
 def client(url: str) -> AWSClient:

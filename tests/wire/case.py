@@ -80,7 +80,7 @@ def attempt_at(provider: str, model: str, max_output_tokens: int | None = None, 
     """The same whenever a case is recorded or replayed; `body` is the client's."""
     asked, row = body or {}, get(provider)
     traits = traits_of(provider, model, assumed=row.family)
-    operation = chat_operation(row, traits, asked.get("reasoning_effort"), has_tools="tools" in asked)
+    operation = chat_operation(row, model, traits, asked.get("reasoning_effort"), has_tools="tools" in asked)
     row = definition_for(row, model, operation)
     return Attempt("req-wire", 1_700_000_000, row, model, ModelInfo.unknown(row.name, model), max_output_tokens)
 

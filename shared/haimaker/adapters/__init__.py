@@ -183,8 +183,10 @@ def paused_turn(request: OperationRequest, attempt: Attempt) -> Any:
 
 def is_native(request: OperationRequest, attempt: Attempt) -> bool:
     """Whether a target speaks the format in which the client asks, so that nothing has to be translated."""
-    original = request.original
-    return original is not None and attempt.provider.adapter in original.spoken_by
+    original, provider = request.original, attempt.provider
+    if original is None or provider.adapter not in original.spoken_by:
+        return False
+    return not original.compacts or provider.limits.compacts_responses
 
 
 def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter:

@@ -23,6 +23,7 @@ AnyFields = TypeVar("AnyFields", bound="Fields")
 
 UPDATE_TRIES = 5
 MAX_LISTED = 10_000
+PAGE_SIZE = 100
 ACCOUNT_FIELDS = {"key_alias": "alias", "team_alias": "alias", "max_parallel_requests": "parallel_limit"}
 """By a field of a body, the field of an account, where the two have other names."""
 
@@ -183,6 +184,17 @@ def _model_limits_to_json(balance: Balance) -> JSON:
 
 def to_iso_time(moment_s: float) -> str | None:
     return None if moment_s >= NEVER_S else datetime.fromtimestamp(moment_s, UTC).isoformat()
+
+
+def to_page(name: str, balances: Sequence[Balance], request: Request, show: Callable[[Balance], Any]) -> JSON:
+    """The `page` of these accounts that a request asks for, of `size` at most, and how many there are. Raises BadRequestError."""
+    page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
+    return {
+        name: [show(balance) for balance in balances[(page - 1) * size : page * size]],
+        "total_count": len(balances),
+        "current_page": page,
+        "total_pages": -(-len(balances) // size),
+    }
 
 
 def whole_number(request: Request, name: str, default: int) -> int:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from haimaker.accounts.errors import check_usable, leads, require_reader, sees_all
 from haimaker.accounts.kinds import END_USER, TEAM, AccountKind
 from haimaker.api import account_admin, keys
-from haimaker.api.account_admin import apply_fields, get_account
+from haimaker.api.account_admin import apply_fields, get_account, to_page
 from haimaker.api.account_fields import EndUserFields, TeamFields
+from haimaker.api.account_filters import OF_PAGES, AccountFilter
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
@@ -30,6 +31,8 @@ class ManagedKind(NamedTuple):
     """What a body may have."""
     id_field: str
     ids_field: str
+    list_field: str
+    """Of a page of its accounts."""
     alias_field: str
     id_parameters: tuple[str, ...]
     """Query parameters of `info` that name an account."""
@@ -51,6 +54,7 @@ TEAMS = ManagedKind(
     fields=TeamFields,
     id_field="team_id",
     ids_field="team_ids",
+    list_field="teams",
     alias_field="team_alias",
     id_parameters=("team_id",),
     has_keys=True,
@@ -65,6 +69,7 @@ END_USERS = ManagedKind(
     fields=EndUserFields,
     id_field="user_id",
     ids_field="user_ids",
+    list_field="customers",
     alias_field="alias",
     id_parameters=("end_user_id", "user_id"),
     has_keys=False,
@@ -139,10 +144,13 @@ def _info(of: ManagedKind, store: Store, caller: Account, request: Request) -> J
     return {"team_id": name, "team_info": shown, "keys": members}
 
 
-def _list(of: ManagedKind, store: Store, caller: Account, request: Request) -> list[JSON]:
-    """GET …/list: all accounts of the kind, oldest first."""
+def _list(of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON | list[JSON]:
+    """GET …/list: the accounts that fit, oldest first; as LiteLLM all in a list, or with `page` those of one in an object as that
+    of GET /key/list."""
     account_admin.check_reader(caller)
-    return [_to_json(of, balance) for balance in account_admin.list_accounts(store, of.kind)]
+    wanted = AccountFilter.from_query(request.query, OF_PAGES)
+    balances, show = wanted.select(account_admin.list_accounts(store, of.kind), time.time()), partial(_to_json, of)
+    return to_page(of.list_field, balances, request, show) if "page" in request.query else list(map(show, balances))
 
 
 CHANGES: Mapping[str, Callable[..., JSON]] = {

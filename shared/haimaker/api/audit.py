@@ -21,6 +21,7 @@ from haimaker.store.totals import DAY_S, day_to_s, to_day
 
 KIND = "audit "
 """And the UTC day: the kind of its documents."""
+CONDITIONS = ("object_id", "changed_by_api_key", "action", "table_name")
 UNSAID = ("id", "version", "created_s", "carried_nanousd", "name")
 CHANGED = "changed"
 OPAQUE = ("metadata",)
@@ -100,6 +101,13 @@ def credential_change(variable: str, action: str) -> JSON:
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
 
 
+def session_change(person: Account, *, ends: bool = False) -> JSON:
+    """Somebody signs in, or out. The object is the person."""
+    shown = {name: value for name in ("role", "team_id") if (value := getattr(person, name))}
+    before, after = (shown, {}) if ends else ({}, shown)
+    return _change("deleted" if ends else "created", f"session#{person.id.partition('#')[2]}", person.alias, before, after)
+
+
 def save_events(store: Store, events: Sequence[JSON]) -> None:
     """Raises StoreUnavailable."""
     for event in events:
@@ -108,18 +116,25 @@ def save_events(store: Store, events: Sequence[JSON]) -> None:
 
 def list_events(store: Store, caller: Account, request: Request) -> JSON:
     """GET /audit: changes, the newest first, of the last 30 days or between `start_date` and `end_date`; of one object with
-    `object_id`, by one key with `changed_by_api_key`. Raises BadRequestError, PermissionDeniedError."""
+    `object_id`, by one key with `changed_by_api_key`, and with `search`, a part of what or who is named, or the beginning of an id.
+    Raises BadRequestError, PermissionDeniedError."""
     check_usable(caller, time.time())
     require_reader(caller)
     page, span = Page.from_request(request), DateRange.from_request(request, time.time())
-    wanted = {name: value for name in ("object_id", "changed_by_api_key", "action") if (value := request.query.get(name))}
+    wanted = {name: value for name in CONDITIONS if (value := request.query.get(name))}
+    part = request.query.get("search", "").casefold()
     found: list[JSON] = []
     for event in _newest(store, span, page.cursor):
-        if all(event[name] == value for name, value in wanted.items()):
+        if all(event[name] == value for name, value in wanted.items()) and _is_found(event, part):
             if len(found) == page.limit:
                 return {"object": "list", "data": found, "has_more": True, "next_cursor": found[-1]["id"]}
             found.append(event)
     return {"object": "list", "data": found, "has_more": False, "next_cursor": None}
+
+
+def _is_found(event: JSON, part: str) -> bool:
+    named = (event["object_name"], event["changed_by"])
+    return any(part in name.casefold() for name in named if name) or event["object_id"].casefold().startswith(part)
 
 
 def _newest(store: Store, span: DateRange, cursor: str | None) -> Iterator[JSON]:

@@ -109,9 +109,17 @@ def _metrics(services: "Services", request: Request) -> Response:
     """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
     from hmac import compare_digest
 
+    from haimaker.observability.metrics import NAMESPACE
     from haimaker.observability.prometheus import CONTENT_TYPE
 
-    token, metrics = services.settings.metrics_token, services.observer.prometheus
+    settings, metrics = services.settings, services.observer.prometheus
+    token = settings.metrics_token
+    if settings.function_name:
+        message = (
+            f"A stack's metrics are in CloudWatch, in the namespace {NAMESPACE} with the dimension service={settings.service}: "
+            "its functions run apart, and none knows what the others count."
+        )
+        raise NotFoundError(message, code="metrics_off")
     if not token or metrics is None:
         message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
         raise NotFoundError(message, code="metrics_off")

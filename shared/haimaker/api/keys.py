@@ -13,8 +13,8 @@ from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, leads, may_see, require_manager, require_reader
 from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
-from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, whole_number
-from haimaker.api.key_filters import KeyFilter
+from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, to_page
+from haimaker.api.account_filters import AccountFilter
 from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
@@ -24,8 +24,6 @@ from haimaker.store import Account, Balance, Store
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import KeyFields
-
-PAGE_SIZE = 100
 
 
 def generate(store: Store, caller: Account, request: Request) -> JSON:
@@ -120,16 +118,9 @@ def list_keys(store: Store, caller: Account, request: Request) -> JSON:
     check_usable(caller, time.time())
     if caller.role != "team_admin":
         require_reader(caller)
-    balances = KeyFilter.from_query(request.query).select(visible_keys(store, caller), time.time())
-    page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
-    shown = balances[(page - 1) * size : page * size]
+    balances = AccountFilter.from_query(request.query).select(visible_keys(store, caller), time.time())
     full = request.query.get("return_full_object", "").lower() == "true"
-    return {
-        "keys": [to_json(balance) if full else _token_id(balance.account) for balance in shown],
-        "total_count": len(balances),
-        "current_page": page,
-        "total_pages": -(-len(balances) // size),
-    }
+    return to_page("keys", balances, request, lambda balance: to_json(balance) if full else _token_id(balance.account))
 
 
 def install_admin(store: Store, settings: Settings) -> None:

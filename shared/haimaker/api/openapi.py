@@ -44,10 +44,11 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     ),
     "spend_logs": ("start_date", "end_date", "limit", "cursor", "order", "key", "model", "provider",
                    "status", "user", "team", "tag"),
-    "spend_report": ("start_date", "end_date", "group_by", "key", "keys"),
+    "spend_report": ("start_date", "end_date", "group_by", "key", "keys", "top"),
     "generation": ("id",),
-    "audit_list": ("start_date", "end_date", "limit", "cursor", "object_id", "changed_by_api_key", "action"),
-    "refusals_list": ("start_date", "end_date"),
+    "audit_list": ("start_date", "end_date", "limit", "cursor", "object_id", "changed_by_api_key", "action", "table_name",
+                   "search"),
+    "refusals_list": ("start_date", "end_date", "limit"),
     "providers_list": ("hours", "all"),
 }  # fmt: skip
 UNDESCRIBED = ("console", "gemini_unserved")

@@ -25,8 +25,17 @@ from haimaker.accounts.oidc import Flow, IdentityProvider
 from haimaker.accounts.sign_in import RoleRule, SignInSettings, find_rule
 from haimaker.api import console
 from haimaker.api.account_admin import to_iso_time
+from haimaker.api.audit import AuditedStore, events_of, save_events, session_change
+from haimaker.aws.client import AWSError
 from haimaker.http.client import HTTPClient
-from haimaker.http.errors import APIError, AuthenticationError, BadGatewayError, NotFoundError, PermissionDeniedError
+from haimaker.http.errors import (
+    APIError,
+    AuthenticationError,
+    BadGatewayError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+)
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.store import Account, Store, StoreUnavailable
@@ -68,12 +77,12 @@ def callback(services: "Services", request: Request) -> Response:
             message = "You are known, but no rule of this gateway lets you in. Ask its administrator."
             raise PermissionDeniedError(message, code="no_role")
         _check_team(services.store, rule, time.time())
-        secret = _save_session(services.store, settings, claims, rule)
+        secret, person = _save_session(services.store, settings, claims, rule)
+        _note(services, request, "sign_in", person)
     except StoreUnavailable as error:
         return _failure_page(services, request, store_error(error))
     except APIError as error:
         return _failure_page(services, request, error)
-    services.observer.audit({"operation": "sign_in", "request_id": request.id, "changed_by": _name_of(claims), "role": rule.role})
     cookie = _cookie(f"{SESSION}.{secret}", int(settings.hours * 3_600), "Strict")
     headers = {"location": f"{settings.url}/console", "set-cookie": cookie, "content-type": "text/plain", **NO_STORE}
     return Response(302, headers, b"")
@@ -98,9 +107,20 @@ def show_session(services: "Services", request: Request) -> Response:
 
 def sign_out(services: "Services", request: Request) -> Response:
     """Raises AuthenticationError, NotFoundError."""
-    account_of(services, request)
+    person = account_of(services, request)
     services.store.documents.delete(KIND, _digest(_value_of(request, SESSION)))
+    _note(services, request, "sign_out", person)
     return _with(json_response({"person": None}), {"set-cookie": _cookie("", 0, "Strict"), **NO_STORE})
+
+
+def _note(services: "Services", request: Request, operation: str, person: Account) -> None:
+    """Into the audit trail. Raises StoreUnavailable."""
+    store = AuditedStore(services.store)
+    store.changes.append(session_change(person, ends=operation == "sign_out"))
+    events = events_of(store, person, operation, request)
+    for event in events:
+        services.observer.audit(event)
+    save_events(services.store, events)
 
 
 def has_session(request: Request) -> bool:
@@ -127,17 +147,20 @@ def _account(services: "Services", settings: SignInSettings, secret: str) -> Acc
     rule = next((each for each in settings.rules if [each.claim, each.value] == found.get("rule")), None)
     if rule is None or found["expires_s"] <= now_s or found["issuer"] != settings.issuer:
         raise AuthenticationError("Your session has ended. Sign in again.", code="session_ended")
-    account = Account(
-        f"person#{_digest(found['issuer'] + ' ' + found['sub'])}",
-        found["name"],
-        found["created_s"],
-        role=rule.role,
-        alias=found["name"],
-        team_id=rule.team_id,
-        expires_s=found["expires_s"],
-    )
     _check_team(services.store, rule, now_s)
-    return account
+    return _person(found, rule)
+
+
+def _person(session: Mapping[str, Any], rule: RoleRule) -> Account:
+    return Account(
+        f"person#{_digest(session['issuer'] + ' ' + session['sub'])}",
+        session["name"],
+        session["created_s"],
+        role=rule.role,
+        alias=session["name"],
+        team_id=rule.team_id,
+        expires_s=session["expires_s"],
+    )
 
 
 def _check_team(store: Store, rule: RoleRule, now_s: float) -> None:
@@ -167,8 +190,8 @@ def _claims(services: "Services", settings: SignInSettings, request: Request) ->
     return _provider(services).redeem(asked["code"], flow)
 
 
-def _save_session(store: Store, settings: SignInSettings, claims: Mapping[str, Any], rule: RoleRule) -> str:
-    """The secret of a new session; those that have ended are swept out. Raises StoreUnavailable."""
+def _save_session(store: Store, settings: SignInSettings, claims: Mapping[str, Any], rule: RoleRule) -> tuple[str, Account]:
+    """The secret of a new session, and whose it is; those that have ended are swept out. Raises StoreUnavailable."""
     now_s = int(time.time())
     for document in store.documents.all(KIND):
         if document.body["expires_s"] <= now_s:
@@ -183,7 +206,7 @@ def _save_session(store: Store, settings: SignInSettings, claims: Mapping[str, A
         "expires_s": now_s + int(settings.hours * 3_600),
     }
     store.documents.put(KIND, Document(_digest(secret), body, 0))
-    return secret
+    return secret, _person(body, rule)
 
 
 def _name_of(claims: Mapping[str, Any]) -> str:
@@ -203,9 +226,27 @@ def _provider(services: "Services") -> IdentityProvider:
     """One for each process, which remembers what the provider says of itself."""
     found = services.identity_provider
     if found is None:
-        client = HTTPClient(services.settings.proxies)
-        services.identity_provider = found = IdentityProvider(_settings(services), services.settings.sign_in_secret, client)
+        settings, client = services.settings, HTTPClient(services.settings.proxies)
+        services.identity_provider = found = IdentityProvider(
+            _settings(services), lambda: _read_secret(services), client, checks_signatures=settings.checks_signatures
+        )
     return found
+
+
+def _read_secret(services: "Services") -> str:
+    """Raises ServiceUnavailableError."""
+    settings = services.settings
+    if not settings.sign_in_parameter or settings.aws is None:
+        return settings.sign_in_secret
+    from haimaker.credentials.sources import read_parameters
+
+    try:
+        found = read_parameters([settings.sign_in_parameter], settings.aws, services.observer.access_denied)
+    except AWSError as error:
+        services.observer.error(f"{settings.sign_in_parameter} can't be read: {error}")
+        message = "The gateway can't read its secret at the identity provider at the moment."
+        raise ServiceUnavailableError(message, code="credentials_unavailable", headers={"retry-after": "2"}) from error
+    return found.get(settings.sign_in_parameter, "").strip()
 
 
 def _failure_page(services: "Services", request: Request, error: APIError) -> Response:

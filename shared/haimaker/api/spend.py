@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from haimaker.accounts.errors import check_usable, leads, may_see, require_reader, sees_all
 from haimaker.api import keys
-from haimaker.api.account_admin import get_account, to_iso_time
+from haimaker.api.account_admin import get_account, to_iso_time, whole_number
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
@@ -64,10 +64,11 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def report(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between. Raises
-    BadRequestError, PermissionDeniedError."""
+    """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between; with
+    `top` only so many names have rows of their own. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
     by, daily = grouping(request)
+    top = whole_number(request, "top", MAX_NAMED) if "top" in request.query and by != "day" else None
     first_day, last_day = DateRange.from_request(request, time.time()).days()
     asked = _asked_keys(store, caller, request, account_id) if by == "key" else None
     if by == "team" and leads(caller, caller.team_id):
@@ -83,13 +84,21 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     else:
         rows = _totals(store, by, first_day, last_day, account_id)
         whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
-        names = {balance.account.id: balance.account for balance in keys.all_keys(store)} if by == "key" and not account_id else {}
+        names = {}
+    others: JSON = {}
+    if top:
+        rows, others["others"] = _sum_others(rows, top)
+    if by == "key" and asked is None and not account_id:
+        kept = {row.name for row in rows if row.name}
+        found = map(store.get, kept) if len(kept) <= MAX_NAMED else keys.all_keys(store)
+        names = {balance.account.id: balance.account for balance in found if balance}
     names |= {caller.id: caller}
     return {
         "object": "spend.report",
         "group_by": ",".join(name for name in (("day",) if daily else ()) + ((by,) if by != "day" else ())),
         "start_date": first_day,
         "end_date": last_day,
+        **others,
         "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _sum_over_days(rows))],
         "total": _amounts(whole),
     }
@@ -190,21 +199,33 @@ def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str
 
 
 def _sum_over_days(rows: Sequence[Total]) -> list[Total]:
-    """One row per name over all days, the most expensive first."""
+    """One row per name over all days, the most expensive first; what has no name comes last."""
     names: dict[str, list[Total]] = {}
     for row in rows:
         names.setdefault(row.name, []).append(row)
     sums = [Total("", name, *(sum(getattr(row, amount) for row in found) for amount in AMOUNTS)) for name, found in names.items()]
-    return sorted(sums, key=lambda row: (-row.cost_nanousd, row.name))
+    return sorted(sums, key=lambda row: (not row.name, -row.cost_nanousd, row.name))
+
+
+def _sum_others(rows: Sequence[Total], top: int) -> tuple[list[Total], int]:
+    """The rows of the names that cost most, those of all others as rows without a name, and how many others there are."""
+    others = {row.name for row in _sum_over_days(rows)[top:]}
+    kept = [row for row in rows if row.name not in others]
+    days: dict[str, list[Total]] = {}
+    for row in rows:
+        if row.name in others:
+            days.setdefault(row.day, []).append(row)
+    sums = [Total(day, "", *(sum(getattr(row, amount) for row in found) for amount in AMOUNTS)) for day, found in days.items()]
+    return sorted([*kept, *sums], key=lambda row: (row.day, not row.name, row.name)), len(others)
 
 
 def _totals_row(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool) -> JSON:
     row: JSON = {"date": total.day} if daily else {}
     if by == "key":
         account = accounts.get(total.name)
-        row |= {"key": total.name.partition("#")[2], "key_alias": account.alias if account else None}
+        row |= {"key": total.name.partition("#")[2] or None, "key_alias": account.alias if account else None}
     elif by != "day":
-        row |= {by: total.name}
+        row |= {by: total.name or None}
     return row | _amounts([total])
 
 

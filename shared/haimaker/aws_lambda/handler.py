@@ -133,12 +133,13 @@ def _method(event: JSON) -> str:
 
 
 def _headers(event: JSON) -> dict[str, str]:
-    """Names in lower case; several values of one become a list, as RFC 9110 5.3 allows."""
+    """Names in lower case; several values of one become a list, as RFC 9110 5.3 allows, and cookies as RFC 9113 8.2.3 says."""
     several = event.get("multiValueHeaders") or {}
     single = {name: [value] for name, value in (event.get("headers") or {}).items()}
     headers: dict[str, str] = {}
     for name, values in (several or single).items():
-        headers[name.lower()] = ", ".join(filter(None, (headers.get(name.lower()), *values)))
+        name = name.lower()
+        headers[name] = ("; " if name == "cookie" else ", ").join(filter(None, (headers.get(name), *values)))
     return headers
 
 

@@ -17,6 +17,8 @@ from haimaker.validation.settings import SettingsError
 Secrets = Mapping[str, str]
 
 PARAMETER_BYTES = 4_096
+SIGN_IN_SECRET = "HAIMAKER_SIGN_IN_SECRET"  # noqa: S105 (a name)
+"""The variable of a container for what a stack has in a parameter that one function alone may read."""
 
 
 class SecretsError(ValueError):
@@ -25,6 +27,11 @@ class SecretsError(ValueError):
 
 def parameters(first: str) -> tuple[str, str]:
     return first, f"{first}-2"
+
+
+def sign_in_parameter(first: str) -> str:
+    """The parameter beside the providers' with the gateway's secret at the identity provider of its people."""
+    return f"{first.rpartition('/')[0]}/sign-in"
 
 
 def variable_of(provider: str) -> str:

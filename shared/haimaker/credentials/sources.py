@@ -6,7 +6,7 @@ SSM's rate, so each waits for its turn; the answer is cached for minutes, and th
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -114,7 +114,7 @@ class SSMCredentials:
             self._fresh_until_s = 0.0
 
     def _write(self, name: str, text: str) -> None:
-        ssm = self._client()
+        ssm = _client(self.aws, self.observer.access_denied)
         try:
             ssm.call("PutParameter", {"Name": name, "Value": text, "Type": "SecureString", "Tier": "Standard", "Overwrite": True})
         finally:
@@ -150,33 +150,38 @@ class SSMCredentials:
             name: secret for parameter in names for name, secret in _parse_secrets(parameter, found.get(parameter, "{}")).items()
         }
 
-    def _client(self) -> AWSClient:
-        return AWSClient(
-            "ssm",
-            self.aws.region,
-            self.aws.credentials,
-            self.aws.ssm_endpoint,
-            timeout_s=TRY_TIMEOUT_S,
-            total_timeout_s=READ_TIMEOUT_S,
-            on_denied=self.observer.access_denied,
-        )
-
     def _parameters(self, throttled_timeout_s: float) -> Mapping[str, str]:
         """Both parameters in one call, by their names. Raises AWSError."""
         give_up_s = time.monotonic() + throttled_timeout_s
         names = [self.parameter, f"{self.parameter}-2"]
-        ssm = self._client()
-        try:
-            while True:
-                try:
-                    answer = ssm.call("GetParameters", {"Names": names, "WithDecryption": True})
-                    break
-                except AWSError as error:
-                    if error.code not in THROTTLED or time.monotonic() > give_up_s:
-                        raise
-        finally:
-            ssm.close()
-        return {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
+        while True:
+            try:
+                return read_parameters(names, self.aws, self.observer.access_denied)
+            except AWSError as error:
+                if error.code not in THROTTLED or time.monotonic() > give_up_s:
+                    raise
+
+
+def read_parameters(names: Sequence[str], aws: AWSAccess, on_denied: Callable[[str], None]) -> Mapping[str, str]:
+    """What parameters of SSM hold, by their names, without those that do not exist. Raises AWSError."""
+    ssm = _client(aws, on_denied)
+    try:
+        answer = ssm.call("GetParameters", {"Names": list(names), "WithDecryption": True})
+    finally:
+        ssm.close()
+    return {parameter["Name"]: parameter["Value"] for parameter in answer.get("Parameters", ())}
+
+
+def _client(aws: AWSAccess, on_denied: Callable[[str], None]) -> AWSClient:
+    return AWSClient(
+        "ssm",
+        aws.region,
+        aws.credentials,
+        aws.ssm_endpoint,
+        timeout_s=TRY_TIMEOUT_S,
+        total_timeout_s=READ_TIMEOUT_S,
+        on_denied=on_denied,
+    )
 
 
 def _parse_secrets(parameter: str, text: str) -> Mapping[str, str]:

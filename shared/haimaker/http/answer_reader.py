@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 MAX_INTERIM = 16
 """Interim answers (1xx) before one that counts."""
+MAX_HEADERS, MAX_HEADER_BYTES = 100, 65_536
+"""Of an answer, and of each; as many as the standard library takes."""
+SWITCHING_PROTOCOLS, BODILESS = 101, (101, 204, 304)
 
 
 class Patience(NamedTuple):
@@ -63,9 +66,11 @@ class Reader(socket.SocketIO):
 
 
 class Answer(http.client.HTTPResponse):
-    """The standard library skips interim answers however many there are."""
+    """The standard library's, but for its headers, which are a dictionary by their small names, the first of several counting:
+    the parser of e-mail that it has for them takes longer than all the rest of it."""
 
-    _statuses = 0
+    fp: io.BufferedReader
+    by_name: dict[str, str]
 
     def __init__(self, connected: socket.socket, cancel: Cancel, **options: Any) -> None:
         connected._io_refs += 1  # type: ignore[attr-defined] # as `makefile` does
@@ -75,8 +80,49 @@ class Answer(http.client.HTTPResponse):
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(self.reader)
 
-    def _read_status(self) -> tuple[str, int, str]:
-        self._statuses += 1
-        if self._statuses > MAX_INTERIM:
+    def begin(self) -> None:
+        """Reads the head, after those of interim answers. Raises HTTPException and OSError."""
+        for _ in range(MAX_INTERIM):
+            version, status, reason = self._read_status()  # type: ignore[attr-defined]
+            self.by_name = self._read_headers()
+            if status >= 200 or status == SWITCHING_PROTOCOLS:
+                break
+        else:
             raise http.client.HTTPException("too many interim answers")
-        return super()._read_status()  # type: ignore[misc,no-any-return]
+        if not version.startswith("HTTP/1."):
+            raise http.client.UnknownProtocol(version)
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.code = self.status = status
+        self.reason = reason.strip()
+        self.headers = self.msg = self.by_name  # type: ignore[assignment] # which are asked for small names only
+        self.chunked = self.by_name.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left: int | None = None
+        self.length = None if self.chunked else _to_length(self.by_name.get("content-length", ""))
+        if status in BODILESS or self._method == "HEAD":  # type: ignore[attr-defined]
+            self.length = 0
+        # https://www.rfc-editor.org/rfc/rfc9112#name-message-body-length: what has no length ends with its connection.
+        self.will_close = self._check_close() or not (self.chunked or self.length is not None)  # type: ignore[attr-defined]
+
+    def _read_headers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        name = ""
+        for _ in range(MAX_HEADERS + 1):
+            line = self.fp.readline(MAX_HEADER_BYTES + 1)
+            if len(line) > MAX_HEADER_BYTES:
+                raise http.client.LineTooLong("header line")
+            if not line.endswith(b"\n"):
+                raise http.client.IncompleteRead(line)
+            text = line.decode("latin-1")
+            if not (stripped := text.strip()):
+                return found
+            if text[0] in " \t" and name:  # https://www.rfc-editor.org/rfc/rfc9112#name-obsolete-line-folding
+                found[name] += f" {stripped}"
+                continue
+            before, _, value = stripped.partition(":")
+            if (name := before.rstrip().lower()) not in found:
+                found[name] = value.lstrip()
+        raise http.client.HTTPException("too many headers")
+
+
+def _to_length(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() else None

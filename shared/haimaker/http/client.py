@@ -13,13 +13,12 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from haimaker.http import tls
 from haimaker.http.answer_reader import Answer, Patience, Reader
-from haimaker.http.connection import HTTPConnection, HTTPSConnection
+from haimaker.http.connection import encode_head, host_of, send
 from haimaker.http.proxies import NO_PROXIES, Proxies, Proxy
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field
@@ -165,6 +164,7 @@ class HTTPClient:
         """
         address = urlsplit(base_url)
         call = _Call(address, self.proxies.for_address(address), timeouts, cancel)
+        head = _encode_head(request, headers, call)
         idle = self._idle[call.address.scheme, call.address.netloc]
         connection = _take_idle(idle)
         while True:
@@ -175,7 +175,7 @@ class HTTPClient:
                 raise Cancelled("The call was cancelled.", sent=False)
             connected = connection.sock
             try:
-                answer = _exchange(connection, request, headers, call)
+                answer = _exchange(connection, head, request, call)
             except DEAD_CONNECTION as error:
                 cancel.forget(connected)
                 connection.close()
@@ -187,18 +187,18 @@ class HTTPClient:
                 connection.close()
                 raise _to_transport_error(error, cancel) from error
             else:
-                lower = {name.lower(): value for name, value in answer.getheaders()}
                 pieces = _pieces(connection, connected, answer, call, idle)
-                return UpstreamResponse(answer.status, lower, _decompress(pieces, lower.get("content-encoding", "")))
+                encoding = answer.by_name.get("content-encoding", "")
+                return UpstreamResponse(answer.status, answer.by_name, _decompress(pieces, encoding))
 
     def _connect(self, call: _Call) -> http.client.HTTPConnection:
         host, port = call.address.hostname or "", call.address.port
         to_host, to_port = (call.proxy.host, call.proxy.port) if call.proxy else (host, port)
         is_secure = call.address.scheme == "https"
         connection = (
-            HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.tls_context())
+            http.client.HTTPSConnection(to_host, to_port, timeout=call.timeouts.connect_s, context=tls.tls_context())
             if is_secure
-            else HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
+            else http.client.HTTPConnection(to_host, to_port, timeout=call.timeouts.connect_s)
         )
         if call.proxy and is_secure:  # what is said to the provider, the proxy can't read
             connection.set_tunnel(host, port, dict(call.proxy.headers))
@@ -226,18 +226,25 @@ def _wait_for(connecting: "Future[None]", connection: http.client.HTTPConnection
     connecting.result()
 
 
-def _exchange(
-    connection: http.client.HTTPConnection, request: UpstreamRequest, headers: Mapping[str, str], call: _Call
-) -> http.client.HTTPResponse:
+def _encode_head(request: UpstreamRequest, headers: Mapping[str, str], call: _Call) -> bytes:
+    """Raises TransportError."""
+    target, own = call.address.path.rstrip("/") + request.path, {"accept-encoding": "identity"}
+    if call.proxy and call.address.scheme == "http":  # https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form
+        target, own = f"http://{call.address.netloc}{target}", {**own, **call.proxy.headers}
+    try:
+        given = {**own, **request.headers, **headers}
+        return encode_head(request.method, target, host_of(call.address), given, len(request.body))
+    except ValueError as error:
+        raise TransportError("The call can't be written as a request of HTTP.", sent=False) from error
+
+
+def _exchange(connection: http.client.HTTPConnection, head: bytes, request: UpstreamRequest, call: _Call) -> Answer:
     assert connection.sock is not None
     call.begin(connection.sock)
-    path, own = call.address.path.rstrip("/") + request.path, {"accept-encoding": "identity"}
-    if call.proxy and call.address.scheme == "http":  # https://www.rfc-editor.org/rfc/rfc9112#name-absolute-form
-        path, own = f"http://{call.address.netloc}{path}", {**own, **call.proxy.headers}
-    connection.response_class = partial(Answer, cancel=call.cancel)  # type: ignore[assignment]
-    connection.request(request.method, path, request.body, {**own, **request.headers, **headers})
-    answer = connection.getresponse()
-    call.reader = answer.reader if isinstance(answer, Answer) else None
+    send(connection.sock, head, request.body)
+    answer = Answer(connection.sock, call.cancel, method=request.method)
+    answer.begin()
+    call.reader = answer.reader
     return answer
 
 

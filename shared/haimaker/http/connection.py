@@ -1,39 +1,45 @@
-"""The standard library's connections, which write a request's head and its body together.
+"""What a call writes to a connection: a request's head and its body together.
 
 Apart they are two packets, as a connection of `http.client` delays none, and two records of TLS: two system calls here, and two
-times that the other side wakes up.
+times that the other side wakes up. https://www.rfc-editor.org/rfc/rfc9112#name-request-line
 """
 
-import http.client
-from typing import Any
+import re
+import socket
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import SplitResult
+
+from haimaker.http.proxies import DEFAULT_PORTS
 
 MOST_TOGETHER = 65_536
 """A larger body is not worth its copy."""
+UNSAFE_IN_TARGET = re.compile(r"[^!-~]")
+UNSAFE = re.compile(r"[\x00\r\n\u0100-\U0010ffff]")
+"""What would end a header and begin another one or the body, and what its bytes have no place for."""
 
 
-class _Together:
-    _held: list[Any] | None = None
-
-    def request(self, *arguments: Any, **options: Any) -> None:
-        self._held = []
-        try:
-            super().request(*arguments, **options)  # type: ignore[misc]
-            held = self._held
-        finally:
-            self._held = None
-        for data in [b"".join(held)] if sum(map(len, held)) <= MOST_TOGETHER else held:
-            self.send(data)
-
-    def send(self, data: Any) -> None:
-        if self._held is None:
-            super().send(data)  # type: ignore[misc]
-        else:
-            self._held.append(data)
+def encode_head(method: str, target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
+    """Of a request whose body has so many bytes. Raises ValueError for what no head can hold."""
+    lines = [f"{method} {target} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
+    if UNSAFE_IN_TARGET.search(target) or UNSAFE.search("".join(lines)):
+        raise ValueError("There is a character in the request that no head of HTTP can hold.")
+    if length or method in ("POST", "PUT", "PATCH"):
+        lines.append(f"content-length: {length}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-class HTTPConnection(_Together, http.client.HTTPConnection):
-    pass
+def send(connected: socket.socket, head: bytes, body: bytes) -> None:
+    if len(body) <= MOST_TOGETHER:
+        connected.sendall(head + body)
+    else:
+        connected.sendall(head)
+        connected.sendall(body)
 
 
-class HTTPSConnection(_Together, http.client.HTTPSConnection):
-    pass
+@lru_cache(maxsize=1_024)
+def host_of(address: SplitResult) -> str:
+    """The header of that name. https://www.rfc-editor.org/rfc/rfc9110#field.host"""
+    name, port = address.hostname or "", address.port
+    name = f"[{name}]" if ":" in name else name if name.isascii() else name.encode("idna").decode()
+    return name if port in (None, DEFAULT_PORTS[address.scheme]) else f"{name}:{port}"

@@ -53,11 +53,12 @@ RESPONSES = Provider(
     endpoint=Endpoint(path="/openai/v1{path}"),
     auth=Auth(key_header="api-key"),
     dialect=Dialect(
+        carries_chats=True,
         keeps_custom_tools=True,
         takes_breakpoints=True,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True, takes_max_tool_calls=True, runs_in_background=True),
+    limits=Limits(single_choice=True, takes_max_tool_calls=True, compacts_responses=True, runs_in_background=True),
 )
 
 PROVIDER = Provider(

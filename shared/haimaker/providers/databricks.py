@@ -25,7 +25,9 @@ CLAUDE = replace(
 RESPONSES = Provider(
     "databricks",
     adapter="responses",
-    dialect=Dialect(keeps_custom_tools=True, messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True)),
+    dialect=Dialect(
+        carries_chats=True, keeps_custom_tools=True, messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True)
+    ),
     limits=Limits(single_choice=True),
 )
 

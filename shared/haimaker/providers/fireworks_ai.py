@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from haimaker.providers.common import MAX_TOKENS, NEVER_STREAMS
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Provider
+from haimaker.providers.responses_format import responses_at
 
 # https://docs.fireworks.ai/api-reference/audio-transcriptions: each model at a host of its own.
 WHISPER = Provider(
@@ -20,6 +21,16 @@ TRANSCRIPTION = replace(
     families={
         "whisper-turbo": replace(WHISPER, endpoint=replace(WHISPER.endpoint, base_url="https://audio-turbo.api.fireworks.ai/v1"))
     },
+)
+
+# https://docs.fireworks.ai/guides/response-api, …/api-reference/post-responses: what it keeps it keeps for 30 days and for the
+# whole account, other than chats; so it is asked to keep nothing.
+RESPONSES = responses_at(
+    "fireworks_ai",
+    tool_types=("function", "mcp"),
+    ignores=("include", "truncation", "safety_identifier", "prompt_cache_key", "service_tier", "user"),
+    lacks=("top_logprobs", "text.format"),  # not beside tools
+    values={"reasoning_effort": {"minimal": "low"}},
 )
 
 PROVIDER = Provider(
@@ -36,5 +47,5 @@ PROVIDER = Provider(
         unlisted=("fireworks-asr",),  # live
         completes="all",
     ),
-    operations={"audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION},
+    operations={"audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION, "responses": RESPONSES},
 )

@@ -9,6 +9,7 @@ from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
 from haimaker.providers.family_rules import FamilyRule
 from haimaker.providers.provider import AnswerRules, Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.responses_format import responses_at
 
 # https://console.groq.com/docs/text-to-speech/orpheus
 ENGLISH_SPEECH = Provider(
@@ -38,6 +39,15 @@ TRANSCRIPTION = Provider(
     limits=Limits(min_audio_ms=10_000),
 )
 
+# https://console.groq.com/docs/responses-api: without state, of texts and images. A search of the web is translated to its own.
+RESPONSES = responses_at(
+    "groq",
+    tool_types=("function", "mcp"),
+    ignores=("include", "truncation", "safety_identifier", "prompt_cache_key"),
+    lacks=("top_logprobs", "max_tool_calls", "text.format"),  # …/docs/structured-outputs: of few models, and not beside tools
+    values={"reasoning_effort": {"minimal": "low", "xhigh": "high", "max": "high"}},
+)
+
 PROVIDER = Provider(
     "groq",
     endpoint=Endpoint("https://api.groq.com/openai/v1"),
@@ -60,5 +70,10 @@ PROVIDER = Provider(
         messages=MessageRules(strips_nulls=True, strips_names=True, strips_fields=REASONING),
     ),
     limits=Limits(single_choice=True),
-    operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION},
+    operations={
+        "audio_speech": SPEECH,
+        "audio_transcriptions": TRANSCRIPTION,
+        "audio_translations": TRANSCRIPTION,
+        "responses": RESPONSES,
+    },
 )

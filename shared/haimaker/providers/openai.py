@@ -32,12 +32,19 @@ RESPONSES = Provider(
     "openai",
     adapter="responses",
     dialect=Dialect(
+        carries_chats=True,
         keeps_custom_tools=True,
         takes_breakpoints=True,
         forwards=HEADERS,
         messages=MessageRules(keeps_developer=True, keeps_reasoning_details=True),
     ),
-    limits=Limits(single_choice=True, takes_max_tool_calls=True, runs_in_background=True, search_window_tokens=128_000),
+    limits=Limits(
+        single_choice=True,
+        takes_max_tool_calls=True,
+        compacts_responses=True,
+        runs_in_background=True,
+        search_window_tokens=128_000,
+    ),
 )
 
 # https://platform.openai.com/docs/pricing#built-in-tools: 10 USD for 1,000 searches of the web, 2.50 of files, 0.03 for a container

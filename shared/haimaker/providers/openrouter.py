@@ -7,6 +7,7 @@ https://openrouter.ai/docs/app-attribution. Its own fallbacks would reach models
 
 from haimaker.providers.anthropic_format import messages_at
 from haimaker.providers.provider import Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.responses_format import TEXT_AND_IMAGES, responses_at
 
 # https://openrouter.ai/docs/features/multimodal/tts: voices are each model's own.
 FORWARDS = ("http-referer", "x-openrouter-title", "x-title")
@@ -18,6 +19,16 @@ MESSAGES = messages_at(
     "https://openrouter.ai/api/v1",
     ignores=("models", "route"),
     forwards=(*FORWARDS, "anthropic-beta"),
+    reports_cost=True,
+)
+
+# https://openrouter.ai/docs/api_reference/responses/overview: without state; what its models thought comes back encrypted.
+RESPONSES = responses_at(
+    "openrouter",
+    tool_types=("function",),
+    input_types=(*TEXT_AND_IMAGES, "encrypted_reasoning", "input_file"),
+    ignores=("models", "route"),
+    forwards=FORWARDS,
     reports_cost=True,
 )
 
@@ -34,5 +45,5 @@ PROVIDER = Provider(
         messages=MessageRules(keeps_reasoning_details=True),
     ),
     catalog=Catalog(reports_cost=True),
-    operations={"audio_speech": SPEECH, "messages": MESSAGES},
+    operations={"audio_speech": SPEECH, "messages": MESSAGES, "responses": RESPONSES},
 )

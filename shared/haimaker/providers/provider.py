@@ -115,7 +115,8 @@ class Dialect:
     drop: tuple[str, ...] = ()
     """Parameters that it refuses and whose loss does no harm; the client is told in a header."""
     refuse: tuple[str, ...] = ()
-    """Parameters that it lacks and whose loss would change the meaning: an error, unless the client sends `drop_params`."""
+    """Parameters that it lacks and whose loss would change the meaning: an error, unless the client sends `drop_params`. In the
+    client's own format a request with one of them is translated."""
     rename: Mapping[str, str] = field(default_factory=dict)
     add: Mapping[str, Any] = field(default_factory=dict)
     """Constant fields of every request, unless the client sent them."""
@@ -142,6 +143,15 @@ class Dialect:
     tool_types: tuple[str, ...] = ()
     """Types of tools that it takes in the client's own format, where that is not every one: a request with another is translated,
     which says it otherwise or leaves it out."""
+    native_with: tuple[str, ...] = ()
+    """Types of tools one of which a request has to have to pass in the client's own format, where the provider's own answers to
+    others are poorer than the translation."""
+    input_types: tuple[str, ...] = ()
+    """Types of a conversation's items, and of their parts, that it takes in the client's own format, where that is not every
+    one."""
+    carries_chats: bool = False
+    """Whether its Responses serve chats that its chat completions lack: of models that have nothing else, or that think beside
+    functions. Whose do not, serves all chats alike."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     marks_thinking: bool = False
@@ -213,6 +223,10 @@ class Limits:
     """Whether it takes `max_tool_calls`, and counts each pass over the prompt that a tool of its own leads to."""
     takes_max_uses: bool = False
     """Whether it takes `max_uses` of each of the tools that it runs itself."""
+    keeps_responses: bool = True
+    """Whether it may keep responses; else it is asked for those alone in their own format that nobody wants to be kept."""
+    compacts_responses: bool = False
+    """Whether it makes a conversation of Responses shorter itself."""
     runs_in_background: bool = False
     """Whether it makes responses while nobody waits for them, and is asked for them later."""
     search_window_tokens: int | None = None

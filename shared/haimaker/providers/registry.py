@@ -49,10 +49,14 @@ def definition_for(provider: Provider, model: str, operation: str = "chat_comple
     return (select(provider.name, model, found.families) if found.families else None) or found
 
 
-def chat_operation(provider: Provider, traits: Traits, effort: object, *, has_tools: bool) -> str:
-    """The operation as which a provider is asked for a chat: Responses, where it has them and the model needs them."""
-    over_responses = "responses" in provider.operations and traits.needs_responses(effort, has_tools=has_tools)
-    return "responses" if over_responses else "chat_completions"
+def chat_operation(
+    provider: Provider, model: str, traits: Traits, effort: object, *, has_tools: bool, only_responses: bool = False
+) -> str:
+    """The operation as which a provider is asked for a chat: Responses, where these carry chats and the model needs them, by its
+    traits or because the provider lists it for nothing else."""
+    if "responses" in provider.operations and (only_responses or traits.needs_responses(effort, has_tools=has_tools)):
+        return "responses" if definition_for(provider, model, "responses").dialect.carries_chats else "chat_completions"
+    return "chat_completions"
 
 
 __all__ = ["INDEX", "NAMES", "ONLINE", "SIGNED", "all_providers", "chat_operation", "definition_for", "find", "get", "may_be_on"]

@@ -20,7 +20,11 @@ IMAGES = Provider(
 RESPONSES = Provider(
     "xai",
     adapter="responses",
-    dialect=Dialect(tool_types=("function", "mcp", "web_search", "x_search"), messages=MessageRules(keeps_reasoning_details=True)),
+    dialect=Dialect(
+        carries_chats=True,
+        tool_types=("function", "mcp", "web_search", "x_search"),
+        messages=MessageRules(keeps_reasoning_details=True),
+    ),
     catalog=Catalog(reports_cost=True),
     limits=Limits(single_choice=True),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.operations.operation import Original
 from haimaker.routing import preferences as routing_preferences
 from haimaker.routing.preferences import RoutingPreferences
 
@@ -14,8 +15,8 @@ class RoutingContext:
     request_id: str
     created_s: int
     operation: str = "chat_completions"
-    tool_types: frozenset[str] = frozenset()
-    """Of the tools in the client's own format."""
+    original: Original | None = None
+    """What the client sent in a format of its own, which not every provider takes whole that speaks it."""
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""
     open_circuits: Collection[str] = ()

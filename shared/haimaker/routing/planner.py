@@ -11,7 +11,6 @@ from haimaker.accounts.cache import BilledAccounts
 from haimaker.billing import estimates, model_limits
 from haimaker.billing.estimates import NO_LIMITS, Affordable
 from haimaker.http.errors import BadRequestError
-from haimaker.http.json import as_objects
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, replace
@@ -119,12 +118,11 @@ class Planner:
 
             preferences = preferences.merged_with(request_options.preferences_from_fields(settings, request.model))
         health = self.health
-        tools = as_objects(request.original.body.get("tools")) if request.original else ()
         return RoutingContext(
             routing_request.request_id,
             int(routing_request.now_s),
             request.client_operation,
-            frozenset(str(tool.get("type")) for tool in tools),
+            request.original,
             allowed=() if routing_request.any_model_allowed else billed.allowed_models(self.router.full_name),
             open_circuits=health.breaker.open_circuits(routing_request.now_s),
             preferences=preferences,

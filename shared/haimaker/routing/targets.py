@@ -12,6 +12,7 @@ from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, chat_operation, definition_for, find
 from haimaker.routing.config import Config
 from haimaker.routing.context import RoutingContext
+from haimaker.routing.native_formats import passes
 
 
 @dataclass(frozen=True)
@@ -76,27 +77,29 @@ class TargetResolver:
 
     def serving(self, target: str, context: RoutingContext) -> Provider | None:
         """The definition by which a target serves a request. A provider may serve families of models differently; the family is
-        that of the target's base model, whatever the target is called. Of one that speaks the client's format without the request's
-        types of tools it is that of a chat."""
+        that of the target's base model, whatever the target is called. Of one that speaks the client's format, but not all of the
+        request, it is that of a chat."""
         definition, operation = self.definition(target.partition("/")[0]), context.operation
         if definition is None:
             return None
         model_info = self.model_info_for(target)
-        if self._needs_responses(definition, model_info, context):
+        model = model_info.model if self.base_model(target) else target.partition("/")[2]
+        if self._goes_over_responses(definition, model, model_info, context):
             operation = "responses"
-        elif own := definition.operations.get(operation):
-            taken = own.dialect.tool_types
-            lacks_tools = bool(taken) and not context.tool_types.issubset(taken)
-            operation = "chat_completions" if lacks_tools or self._is_elsewhere(target, definition, own) else operation
-        return definition_for(definition, model_info.model if self.base_model(target) else target.partition("/")[2], operation)
+        elif operation in definition.operations:
+            own = definition_for(definition, model, operation)
+            if not passes(own, context.original) or self._is_elsewhere(target, definition, own):
+                operation = "chat_completions"
+        return definition_for(definition, model, operation)
 
-    def _needs_responses(self, definition: Provider, model_info: ModelInfo, context: RoutingContext) -> bool:
+    def _goes_over_responses(self, definition: Provider, model: str, model_info: ModelInfo, context: RoutingContext) -> bool:
         """Whether a chat, in whatever format, has to go over its provider's Responses."""
         if context.operation not in CHATS or "responses" not in definition.operations:
             return False
         traits = traits_of(model_info.provider, model_info.model, model_info.supports, definition.family)
-        operation = chat_operation(definition, traits, context.effort, has_tools=context.has_tools)
-        return model_info.mode == "responses" or operation == "responses"
+        nothing_else = model_info.mode == "responses"
+        effort, has_tools = context.effort, context.has_tools
+        return chat_operation(definition, model, traits, effort, has_tools=has_tools, only_responses=nothing_else) == "responses"
 
     def _is_elsewhere(self, target: str, definition: Provider, own: Provider) -> bool:
         """Whether the provider is called elsewhere than at its vendor's, which alone serves an operation."""

@@ -87,6 +87,10 @@ class Settings:
     """The bearer token with which Prometheus reads metrics; without one there are none."""
     sign_in_secret: str = field(default="", repr=False)
     """The gateway's own secret at the identity provider by which people sign in, if it has one there."""
+    sign_in_parameter: str = ""
+    """The SSM parameter with it, in a deployed stack."""
+    checks_signatures: bool = True
+    """Whether ID tokens' signatures are checked, beyond that they come from the identity provider over TLS."""
     public_models: bool = False
     """Whether anybody may read the catalogue of models, without a key."""
     service: str = "haimaker"
@@ -163,7 +167,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, files_folder=None)
+            return replace(local, sam_local=True, checks_signatures=False, files_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -186,6 +190,8 @@ class Settings:
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
             alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
             user_budget=_user_budget(env),
+            sign_in_parameter=env.get("HAIMAKER_SIGN_IN_PARAMETER", ""),
+            checks_signatures=False,
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
             batch_queue=env.get("HAIMAKER_BATCH_QUEUE", ""),
@@ -229,7 +235,7 @@ def _sign_in_secret(env: Mapping[str, str], config: Config) -> str:
         return ""
     from importlib.util import find_spec  # of no use to a start without it
 
-    if not find_spec("joserfc"):
+    if "AWS_SAM_LOCAL" not in env and not find_spec("joserfc"):
         message = "[sign_in] in gateway.toml needs the package joserfc: pip install 'haimaker[sign-in]', or joserfc beside it."
         raise SettingsError(message)
     return env.get("HAIMAKER_SIGN_IN_SECRET", "")

@@ -101,8 +101,7 @@ def test_chats_go_where_the_deployer_says(provider: str) -> None:
 def test_which_requests_pass_as_they_are(provider: str, host: str, tools: list[JSON], native: bool) -> None:
     router = Router(Config(), all_providers(), {provider: Place(host=host)} if host else {})
     asked = messages({"tools": tools})
-    types = frozenset(str(tool.get("type")) for tool in tools)
-    serving = router.serving(f"{provider}/m", RoutingContext("r", 0, asked.client_operation, tool_types=types))
+    serving = router.serving(f"{provider}/m", RoutingContext("r", 0, asked.client_operation, asked.original))
     assert serving is not None
     assert adapters.is_native(asked, attempt(f"{provider}/m", provider=serving)) == native
 

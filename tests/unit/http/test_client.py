@@ -174,8 +174,11 @@ STREAM = Reply.sse(EVENTS)
     "reply",
     [WHOLE.cut(after_bytes=4), WHOLE.cut(after_bytes=4, reset=True), WHOLE.cut(after_bytes=0), STREAM.cut(after_events=1),
      STREAM.cut(after_events=0), STREAM.cut(after_events=1, reset=True),
-     Reply(b"SSH-2.0-server\r\n", end="close"), Reply(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", end="close")],
-    ids=["length", "length reset", "no body", "chunks", "no chunk", "chunks reset", "not HTTP", "no chunk size"],
+     Reply(b"SSH-2.0-server\r\n", end="close"), Reply(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", end="close"),
+     Reply(b"HTTP/2 200\r\n\r\n", end="close"), Reply(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: 1", end="close"),
+     Reply(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n", end="close")],
+    ids=["length", "length reset", "no body", "chunks", "no chunk", "chunks reset", "not HTTP", "no chunk size", "HTTP/2",
+         "half a header", "half a head"],
 )  # fmt: skip
 def test_an_answer_that_breaks_off_is_an_error(upstream: FakeUpstream, reply: Reply) -> None:
     upstream.answers(reply)
@@ -373,11 +376,34 @@ def test_what_is_held_as_a_whole_has_a_lesser_end() -> None:
 
 
 def test_interim_answers_are_skipped_and_have_an_end(upstream: FakeUpstream) -> None:
-    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
     good = Reply.raw(200, b"1")
     upstream.answers(replace(good, head=interim * 3 + good.head), replace(good, head=interim * 1_000 + good.head))
     assert read(HTTPClient(), upstream.url) == b"1"
     failure(upstream.url)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "headers"),
+    [
+        (b"Content-Length: 2\r\n", b"ab", {"content-length": "2"}),
+        (b"content-length:2\r\nX-A :  b \t\r\n", b"ab", {"content-length": "2", "x-a": "b"}),
+        (b"content-length: 2\r\ncontent-length: 3\r\n", b"ab", {"content-length": "2"}),
+        (b"content-length: 2\r\nx: a\r\n  b\r\n\tc\r\n", b"ab", {"content-length": "2", "x": "a b c"}),
+        (b" begins folded\r\ncontent-length: 2\r\n", b"ab", {"content-length": "2", "begins folded": ""}),
+        (b"content-length: 2\nx: \xe9\n", b"ab", {"content-length": "2", "x": "\xe9"}),
+        (b"no colon\r\ncontent-length: 2\r\n", b"ab", {"no colon": "", "content-length": "2"}),
+        (b"content-length: 9\r\nTransfer-Encoding: Chunked\r\n", b"2\r\nab\r\n0\r\n\r\n",
+         {"content-length": "9", "transfer-encoding": "Chunked"}),
+        (b"connection: close\r\n", b"ab", {"connection": "close"}),
+        (b"content-length: +2\r\n", b"ab", {"content-length": "+2"}),
+    ],
+    ids=["length", "spaces", "twice", "folded", "folded first", "bare line feeds", "no colon", "chunks", "to the end", "no length"],
+)  # fmt: skip
+def test_how_a_head_is_read(upstream: FakeUpstream, head: bytes, body: bytes, headers: dict[str, str]) -> None:
+    upstream.answers(Reply(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body, end="close"))
+    answer = send(HTTPClient(), upstream.url)
+    assert (answer.headers, b"".join(answer.pieces)) == (headers, b"ab")
 
 
 @pytest.mark.parametrize("head", [b"x: 1\r\n" * 200, b"x: " + b"a" * 70_000 + b"\r\n"], ids=["many headers", "a long one"])

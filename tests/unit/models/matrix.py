@@ -310,10 +310,12 @@ def attempt(target: str, operation: str = "chat_completions") -> Attempt:
 
 def attempts(target: str) -> Callable[[JSON], Attempt]:
     """What gives, for the fields of a chat, the attempt that is made of it: some models need Responses for some of them."""
-    name = target.partition("/")[0]
+    name, _, model = target.partition("/")
     made = {operation: attempt(target, operation) for operation in ("chat_completions", "responses")}
     traits = made["chat_completions"].traits
-    return lambda fields: made[chat_operation(get(name), traits, fields.get("reasoning_effort"), has_tools="tools" in fields)]
+    return lambda fields: made[
+        chat_operation(get(name), model, traits, fields.get("reasoning_effort"), has_tools="tools" in fields)
+    ]
 
 
 def targets() -> Iterator[tuple[str, str]]:

@@ -4,12 +4,13 @@ https://platform.openai.com/docs/api-reference/responses. What the gateway itsel
 tools that cost, is translated beside it as for a chat.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.responses import chat
 from haimaker.adapters.responses.requests import to_call_id
+from haimaker.http.json import as_text
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
 from haimaker.operations.attempt import Attempt
@@ -27,6 +28,10 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
     body["model"] = attempt.model
     if not attempt.provider.limits.runs_in_background:
         body.pop("background", None)
+    if spelled := dialect.values.get("reasoning_effort"):
+        body.update(_with_effort(body, spelled))
+    if not attempt.provider.limits.keeps_responses:
+        body["store"] = False
     if isinstance(sent.get("input"), list):
         body["input"] = [_clean(item) for item in sent["input"] if not _is_ours(item)]
     if request.original.compacts:
@@ -43,16 +48,25 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
     said = body.object()
-    return chat.read_whole(said, attempt, stored=_is_stored(request))._replace(native=said)
+    return chat.read_whole(said, attempt, stored=_is_stored(request, attempt))._replace(native=said)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    return chat.read_stream(events, attempt, stored=_is_stored(request))
+    return chat.read_stream(events, attempt, stored=_is_stored(request, attempt))
 
 
-def _is_stored(request: ChatRequest) -> bool:
-    original = request.original
-    return original is None or (original.body.get("store") is not False and not original.compacts)
+def _is_stored(request: ChatRequest, attempt: Attempt) -> bool:
+    assert request.original
+    is_answer = attempt.provider.limits.keeps_responses and not request.original.compacts
+    return is_answer and request.original.body.get("store") is not False
+
+
+def _with_effort(body: JSON, spelled: Mapping[str, str]) -> JSON:
+    """The field `reasoning`, with an effort that the provider has."""
+    asked = body.get("reasoning")
+    if isinstance(asked, dict) and (effort := as_text(asked.get("effort"))) in spelled:
+        return {"reasoning": {**asked, "effort": spelled[effort]}}
+    return {}
 
 
 def _clean(item: Any) -> Any:

@@ -279,6 +279,17 @@ def test_credentials_are_merged_replaced_and_removed(terminal):
     assert not [secret for secret in ("sk-1", "gsk-2", "sk-3") if secret in terminal.shown]
 
 
+def test_the_secret_of_signing_in_is_kept_apart_from_the_providers(terminal):
+    """Where one function alone may read it."""
+    name, ssm = PARAMETER.replace("providers", "sign-in"), boto3.client("ssm")
+    terminal.secret = " s3cret: 100% \n"
+    assert terminal("credentials", "--name", "HAIMAKER_SIGN_IN_SECRET") == 0
+    kept = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    assert (kept["Type"], kept["Value"], "s3cret" in terminal.shown) == ("SecureString", "s3cret: 100%", False)
+    assert terminal("credentials", "--name", "HAIMAKER_SIGN_IN_SECRET", "--remove") == 0
+    assert ssm.get_parameters(Names=[name])["InvalidParameters"] == [name]
+
+
 def test_a_second_parameter_takes_what_the_first_has_no_room_for(terminal):
     for number in range(3):
         terminal.secret = f"{number}" * 1_500

@@ -38,7 +38,7 @@ export function limitsOf(account) {
   ].filter(([limit]) => limit != null);
   const models = account.models ?? [];
   const limited = Object.entries(account.model_max_budget ?? {}).slice(0, 4);
-  return html`${limits.map(([limit, unit]) => html`<span>${count(limit)} ${unit}</span>`)}
+  return html`${limits.map(([limit, unit]) => html`<span class="line">${count(limit)} ${unit}</span>`)}
     ${limited.map(([model, { budget_limit }]) => html`<span><code>${model}</code> ${usd(account.model_spend[model])} of ${usd(budget_limit)}</span>`)}
     ${models.slice(0, 4).map((model) => html`<code>${model}</code>`)}${models.length > 4 ? html`<small>and ${models.length - 4} more</small>` : nothing}
     ${limits.length || limited.length || models.length ? nothing : html`<small>none</small>`}`;

@@ -50,6 +50,8 @@ class App {
   #stays = false;
   #told = "";
   #drawn = false;
+  /** What had the focus when a dialog was opened. */
+  #opener = null;
 
   /** Sees what all keys did. */
   get isAdmin() {
@@ -168,6 +170,7 @@ class App {
 
   /** Shows `content`, a function, in a dialog, until `close`; one that `stays` is not closed by Escape. */
   ask(content, { stays = false } = {}) {
+    this.#opener ??= document.activeElement;
     this.#dialog = content;
     this.#stays = stays;
     this.draw();
@@ -175,7 +178,18 @@ class App {
 
   close() {
     this.#dialog = null;
+    document.querySelector("dialog")?.close(); // so that the browser gives the focus back to what had it
     this.draw();
+  }
+
+  /** Where what had opened the dialog is gone, such as the row of what was deleted, the view's title gets the focus. */
+  #giveBackFocus() {
+    const now = document.activeElement;
+    if (now !== this.#opener && now !== document.body) this.#opener = null;
+    else if (!this.#opener.isConnected) {
+      document.querySelector("h1")?.focus({ preventScroll: true });
+      this.#opener = null;
+    }
   }
 
   draw() {
@@ -186,6 +200,7 @@ class App {
       render(this.#page(), document.getElementById("app"));
       const dialog = document.querySelector("dialog");
       if (dialog && !dialog.open) dialog.showModal();
+      if (!dialog && this.#opener) this.#giveBackFocus();
     });
   }
 
@@ -204,7 +219,7 @@ class App {
       </aside>
       <main id="main" tabindex="-1">${this.#view.show()}</main>
       ${told}
-      ${this.#dialog ? html`<dialog @close=${() => this.close()} @cancel=${(event) => this.#stays && event.preventDefault()}>${this.#dialog()}</dialog>` : nothing}`;
+      ${this.#dialog ? html`<dialog aria-labelledby="asked" @close=${(event) => event.target.open || this.close()} @cancel=${(event) => this.#stays && event.preventDefault()}>${this.#dialog()}</dialog>` : nothing}`;
   }
 
   #link(name, view) {

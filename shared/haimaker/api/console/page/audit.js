@@ -2,9 +2,10 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { moment } from "./format.js";
-import { Loaded, badge, empty, heading } from "./parts.js";
+import { Loaded, badge, empty, goTo, heading, searchField } from "./parts.js";
 
 const PAGE = 50;
+const TABLES = { key: "Keys", team: "Teams", user: "End users", router: "Auto-routers", credential: "Providers' keys" };
 const KINDS = { created: "good", updated: "info", deleted: "bad" };
 
 export function audit(app) {
@@ -12,7 +13,7 @@ export function audit(app) {
   const list = new Loaded(app, () => more({ events: [], cursor: null }));
 
   async function more(found) {
-    const page = await app.api.get("/audit", { ...wanted, limit: PAGE, cursor: found.cursor });
+    const page = await app.api.get("/audit", { ...wanted, search: wanted.search?.trim(), limit: PAGE, cursor: found.cursor });
     return { events: [...found.events, ...page.data], cursor: page.next_cursor };
   }
 
@@ -35,6 +36,7 @@ export function audit(app) {
   </tr>`;
 
   function table({ events, cursor }) {
+    if (!events.length && Object.keys(wanted).length) return empty("No change of the last 30 days fits.", "Try a part of the name of what was changed, or of who changed it.");
     if (!events.length) return empty("Nothing was changed in the last 30 days.", "Each key, team, user and auto-router that somebody makes, changes or deletes is listed here.");
     return html`<table class="cards">
         <thead><tr><th>Time</th><th>Who</th><th>What</th><th>Change</th></tr></thead>
@@ -43,9 +45,20 @@ export function audit(app) {
       ${cursor ? html`<p class="more"><button type="button" @click=${loadMore}>Load more</button></p>` : nothing}`;
   }
 
+  const ask = (changed) => goTo("audit", { ...wanted, ...changed }, () => list.load());
+  const select = (name, label, any, options) => html`<select aria-label=${label} @change=${(event) => ask({ [name]: event.target.value })}>
+    <option value="">${any}</option>
+    ${options.map(([value, text]) => html`<option value=${value} ?selected=${value === wanted[name]}>${text}</option>`)}
+  </select>`;
+  const filters = () => html`<div class="filters">
+    ${searchField("Search changes", wanted.search, (search) => ask({ search }))}
+    ${select("table_name", "What was changed", "Anything", Object.entries(TABLES))}
+    ${select("action", "Action", "Any action", Object.keys(KINDS).map((action) => [action, action]))}
+  </div>`;
+
   const actions = () => html`${wanted.object_id ? html`<a class="button" href="#/audit">All changes</a>` : nothing}
     <button type="button" @click=${() => list.load()}>Refresh</button>`;
-  const show = () => html`${heading("Changes", "Who changed which key, team, user or auto-router.", actions())}${list.show(table)}`;
+  const show = () => html`${heading("Changes", "Who changed which key, team, user or auto-router.", actions())}${filters()}${list.show(table)}`;
 
   function open(params) {
     wanted = Object.fromEntries(params);

@@ -2,12 +2,15 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { form } from "./dialogs.js";
-import { empty, field } from "./parts.js";
+import { empty, field, searchField } from "./parts.js";
 
+const SHOWN = 25;
 const EXAMPLE = '[{"name": "code", "model": "openai/gpt-4.1", "keywords": ["python"]}]';
 
 export function autoRouters(app, routers) {
   const path = (router, action) => `/auto-router/${encodeURIComponent(router.auto_router_id)}/${action}`;
+  let text = "";
+  let shown = SHOWN;
   const nameOf = (router) => router.router_name ?? router.auto_router_id;
 
   function done(words) {
@@ -53,15 +56,30 @@ export function autoRouters(app, routers) {
     <button type="button" class="small" aria-label="Change ${nameOf(router)}" @click=${() => edit(router)}>Change</button>
     <button type="button" class="small danger" aria-label="Delete ${nameOf(router)}" @click=${() => remove(router)}>Delete</button></td>`;
 
-  const table = (found) => (found.length ? html`<table class="cards">
+  const fits = (router) => `${nameOf(router)} ${router.auto_router_id}`.toLowerCase().includes(text.trim().toLowerCase());
+
+  function search(given) {
+    [text, shown] = [given, SHOWN];
+    app.draw();
+  }
+
+  function table(all) {
+    if (!all.length) return empty("There are no auto-routers in the store.", "A key gets one by its auto_router_id. Those of gateway.toml are not listed.");
+    const found = all.filter(fits);
+    return html`${all.length > SHOWN ? html`<div class="filters">${searchField("Search auto-routers", text, search)}</div>` : nothing}
+    ${found.length ? list(found) : empty("No auto-router fits.", "Try a part of its name or of its id.")}`;
+  }
+
+  const list = (found) => html`<table class="cards">
       <thead><tr><th>Auto-router</th><th>Rules, the first that fits counts</th><th>Else</th>${app.mayChange ? html`<th><span class="sr">Actions</span></th>` : nothing}</tr></thead>
-      <tbody>${found.map((router) => html`<tr>
+      <tbody>${found.slice(0, shown).map((router) => html`<tr>
         <td class="title">${router.router_name ?? "unnamed"} <small><code>${router.auto_router_id}</code></small></td>
         <td data-label="Rules"><span class="limits">${router.rules.map((rule) => html`<span>${rule.name ?? rule.id} → <code>${rule.model}</code></span>`)}</span></td>
         <td data-label="Else"><code>${router.default_model ?? "–"}</code></td>
         ${app.mayChange ? actions(router) : nothing}
       </tr>`)}</tbody>
-    </table>` : empty("There are no auto-routers in the store.", "A key gets one by its auto_router_id. Those of gateway.toml are not listed."));
+    </table>
+    ${found.length > shown ? html`<p class="more"><button type="button" @click=${() => { shown += SHOWN; app.draw(); }}>Show more</button> <span class="muted">${shown} of ${found.length}</span></p>` : nothing}`;
 
   const show = () => html`<section class="panel">
     <header><h2>Auto-routers</h2>${app.mayChange ? html`<button type="button" @click=${() => edit()}>New auto-router</button>` : nothing}</header>

@@ -11,14 +11,27 @@ const RUNS = new Set(["validating", "in_progress", "finalizing", "cancelling"]);
 
 export function batches(app) {
   const list = new Loaded(app, look);
+  /** How many pages are shown: who looks again sees as many as before. */
+  let pages = 1;
   let next = null;
 
   async function look() {
     clearTimeout(next);
-    if (!app.generating) return [];
-    const found = (await app.generating.get("/batches", { limit: LIMIT })).data;
+    if (!app.generating) return { found: [], more: false };
+    const found = [];
+    let more = true;
+    for (let page = 0; more && page < pages; page += 1) {
+      const answer = await app.generating.get("/batches", { limit: LIMIT, after: found.at(-1)?.id });
+      found.push(...answer.data);
+      more = answer.has_more;
+    }
     if (found.some((batch) => RUNS.has(batch.status))) next = setTimeout(again, LOOKS_EVERY_MS);
-    return found;
+    return { found, more };
+  }
+
+  function loadMore() {
+    pages += 1;
+    list.load();
   }
 
   function again() {
@@ -39,27 +52,34 @@ export function batches(app) {
     return html`<tr>
       <td class="title"><code>${batch.id}</code></td>
       <td data-label="Status"><span>${badge(KINDS[batch.status] ?? "info", batch.status.replace("_", " "))}</span></td>
-      <td data-label="Endpoint">${batch.endpoint}</td>
-      <td data-label="Lines"><span><progress max=${total || 1} value=${completed + failed} aria-label="Answered of ${batch.id}"></progress> ${count(completed)} of ${count(total)}${failed ? `, ${count(failed)} failed` : nothing}</span></td>
+      <td class="line" data-label="Endpoint">${batch.endpoint.replace("/v1/", "")}</td>
+      <td class="line" data-label="Lines"><span>${count(completed)} of ${count(total)}${failed ? html`, <b class="bad">${count(failed)} failed</b>` : nothing}
+        <progress max=${total || 1} value=${completed + failed} aria-label="Answered of ${batch.id}"></progress></span></td>
       <td class="number" data-label="Cost">${usd(batch.usage.cost)}</td>
       <td class="line" data-label="Begun">${moment(new Date(batch.created_at * 1000).toISOString())}</td>
       <td>${batch.status === "in_progress" || batch.status === "validating" ? html`<button type="button" class="small" aria-label="Cancel ${batch.id}" @click=${() => cancel(batch)}>Cancel</button>` : nothing}</td>
     </tr>${batch.errors?.data?.length ? html`<tr><td colspan="7">${why(batch.errors.data[0])}</td></tr>` : nothing}`;
   }
 
-  function table(found) {
+  function table({ found, more }) {
     if (!app.generating) return empty("Batches belong to a key.", "Give one in the playground to see its batches.");
     if (!found.length) return empty("There are no batches.", "A file of requests that POST /v1/batches, or haimaker batches run FILE.jsonl, begins is listed here.");
     return html`<table class="cards">
       <thead><tr><th>Batch</th><th>Status</th><th>Endpoint</th><th>Lines</th><th class="number">Cost</th><th>Begun</th><th><span class="sr">Actions</span></th></tr></thead>
       <tbody>${found.map(line)}</tbody>
-    </table>`;
+    </table>
+    ${more ? html`<p class="more"><button type="button" @click=${loadMore}>Load more</button></p>` : nothing}`;
   }
 
   const actions = () => html`<button type="button" @click=${() => list.load()}>Refresh</button>`;
   const show = () => html`${heading("Batches", "Files of requests of this key, or of its team.", actions())}${list.show(table)}`;
 
-  return { show, open: () => list.load() };
+  function open() {
+    pages = 1;
+    list.load();
+  }
+
+  return { show, open };
 }
 
 function why(error) {

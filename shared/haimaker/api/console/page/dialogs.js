@@ -25,7 +25,7 @@ export function form(app, { title, content, verb, danger = false, submit }) {
   }
 
   app.ask(() => html`<form @submit=${send}>
-    <h2>${title}</h2>
+    <h2 id="asked">${title}</h2>
     ${content}
     ${error ? html`<p class="notice bad" role="alert">${error.message}</p>` : nothing}
     <footer><button type="button" @click=${() => app.close()}>Cancel</button>
@@ -34,5 +34,5 @@ export function form(app, { title, content, verb, danger = false, submit }) {
 }
 
 export function message(app, { title, content }) {
-  app.ask(() => html`<div class="form"><h2>${title}</h2>${content}<footer><button type="button" class="primary" @click=${() => app.close()}>Done</button></footer></div>`, { stays: true });
+  app.ask(() => html`<div class="form"><h2 id="asked">${title}</h2>${content}<footer><button type="button" class="primary" @click=${() => app.close()}>Done</button></footer></div>`, { stays: true });
 }

@@ -5,9 +5,9 @@ import { BASE_URL } from "./api.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
 import { form, message } from "./dialogs.js";
-import { count, moment, usd } from "./format.js";
+import { moment, usd } from "./format.js";
 import { LIMITS, MODELS, TIME_PATTERN, changes, inputs } from "./limits.js";
-import { Loaded, code, empty, field, heading } from "./parts.js";
+import { Loaded, code, empty, field, goTo, heading, pager, searchField } from "./parts.js";
 import { days, daysAgo, series } from "./series.js";
 
 const DAYS = 30;
@@ -16,11 +16,9 @@ const FIELDS = { key_alias: ["Name", "text", "for people"], ...LIMITS, ...MODELS
 
 const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
 const STATUSES = ["active", "blocked", "expired"];
-const TYPED_MS = 200;
 
 export function keys(app) {
   let wanted = {};
-  let typed = null;
   const list = new Loaded(app, app.listsKeys ? page : async () => ({ found: [(await app.api.get("/key/info")).info], pages: 1, page: 1, total: 1 }));
   /** The little charts, asked for once the keys are there. */
   const used = new Loaded(app, async () => {
@@ -33,7 +31,7 @@ export function keys(app) {
 
   async function page() {
     const order = wanted.sort_by ?? "created_at";
-    const asked = { ...wanted, sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", return_full_object: true, size: PAGE };
+    const asked = { ...wanted, search: wanted.search?.trim(), sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", return_full_object: true, size: PAGE };
     const answer = await app.api.get("/key/list", asked);
     return { found: answer.keys, total: answer.total_count, page: answer.current_page, pages: answer.total_pages };
   }
@@ -44,18 +42,7 @@ export function keys(app) {
   }
 
   /** What is asked for is in the address, so that it can be sent to somebody. */
-  function ask(changed) {
-    const query = new URLSearchParams(Object.entries({ ...wanted, page: "", ...changed }).filter(([, value]) => value !== "" && value != null)).toString();
-    const before = location.hash;
-    location.hash = query ? `#/keys?${query}` : "#/keys";
-    if (location.hash === before) load();
-  }
-
-  function type(event) {
-    const text = event.target.value.trim();
-    clearTimeout(typed);
-    typed = setTimeout(() => ask({ search: text }), TYPED_MS);
-  }
+  const ask = (changed) => goTo("keys", { ...wanted, page: "", ...changed }, load);
 
   /** The row as the gateway answered, instead of asking for all again. */
   function replaced(answer) {
@@ -143,11 +130,11 @@ export function keys(app) {
   }
 
   const actions = (key) => html`<div class="row-actions">
-    <button type="button" class="small" @click=${() => edit(key)}>Edit</button>
+    <button type="button" class="small" aria-label="Edit ${name(key)}" @click=${() => edit(key)}>Edit</button>
     ${key.token_id === app.me.token_id ? nothing : html`
-      <button type="button" class="small" @click=${() => rotate(key)}>Rotate</button>
-      <button type="button" class="small" @click=${() => block(key)}>${key.blocked ? "Unblock" : "Block"}</button>
-      <button type="button" class="small danger" @click=${() => remove(key)}>Delete</button>`}
+      <button type="button" class="small" aria-label="Rotate ${name(key)}" @click=${() => rotate(key)}>Rotate</button>
+      <button type="button" class="small" aria-label="${key.blocked ? "Unblock" : "Block"} ${name(key)}" @click=${() => block(key)}>${key.blocked ? "Unblock" : "Block"}</button>
+      <button type="button" class="small danger" aria-label="Delete ${name(key)}" @click=${() => remove(key)}>Delete</button>`}
   </div>`;
 
   const line = (key) => html`<tr>
@@ -155,12 +142,12 @@ export function keys(app) {
     <td data-label="Spend">${budget(key)}</td>
     <td data-label="Last ${DAYS} days">${sparkline(used.data?.get(key.token_id) ?? [0], `Spend of ${name(key)} in the last ${DAYS} days`)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(key)}</span></td>
-    <td data-label="Team">${key.team_id ?? ""}</td>
+    <td class="line" data-label="Team">${key.team_id ? html`<a href="#/keys?${new URLSearchParams({ team_id: key.team_id })}">${key.team_id}</a>` : nothing}</td>
     <td class="end">${app.mayChangeKey(key) ? actions(key) : nothing}</td>
   </tr>`;
 
   const filters = () => html`<div class="filters">
-    <input type="search" placeholder="Search keys" aria-label="Search keys" .value=${wanted.search ?? ""} @input=${type}>
+    ${searchField("Search keys", wanted.search, (search) => ask({ search }))}
     <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
       <option value="">Any state</option>
       ${STATUSES.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
@@ -170,19 +157,14 @@ export function keys(app) {
     </select>
   </div>`;
 
-  const pager = ({ page: number, pages, total, found }) => html`<p class="more">
-    ${number > 1 ? html`<button type="button" @click=${() => ask({ page: number - 1 })}>Earlier page</button>` : nothing}
-    <span class="muted">${count((number - 1) * PAGE + 1)} to ${count((number - 1) * PAGE + found.length)} of ${count(total)} keys</span>
-    ${number < pages ? html`<button type="button" @click=${() => ask({ page: number + 1 })}>Next page</button>` : nothing}
-  </p>`;
-
   function table(shown) {
+    if (!shown.found.length && shown.page > 1) return empty("There is no such page.", html`<a href="#/keys">The first one</a> has the newest keys.`);
     if (!shown.found.length) return empty("No key fits.", "Try a part of its name, team, user or tag, or the beginning of its id.");
     return html`<table class="cards">
         <thead><tr><th>Key</th><th>Spend</th><th>Last ${DAYS} days</th><th>Limits</th><th>Team</th><th><span class="sr">Actions</span></th></tr></thead>
         <tbody>${shown.found.map(line)}</tbody>
       </table>
-      ${shown.pages > 1 ? pager(shown) : nothing}
+      ${pager(shown, PAGE, "keys", (page) => ask({ page }))}
       ${app.listsKeys ? nothing : html`<p class="more muted">Spent in all: ${usd(shown.found[0].total_spend)}. An administrator can change the limits.</p>`}`;
   }
 

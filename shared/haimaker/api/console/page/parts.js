@@ -1,6 +1,7 @@
 /* What several views are made of: what is being loaded, its states, fields, badges, code. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
+import { count } from "./format.js";
 
 /** What a view asked the gateway for, and how far that is. Of several questions only the last one counts. */
 export class Loaded {
@@ -62,6 +63,35 @@ export function choice(label, options, chosen, choose) {
   return html`<div class="choice" role="group" aria-label=${label}>
     ${options.map(([value, text]) => html`<button type="button" aria-pressed=${value === chosen} @click=${() => choose(value)}>${text}</button>`)}
   </div>`;
+}
+
+/** A page of a list that the gateway pages, and the ways to its neighbours; `go` opens the page of a number. */
+export function pager({ found, page: number, pages, total }, size, what, go) {
+  if (pages < 2) return nothing;
+  return html`<p class="more">
+    ${number > 1 ? html`<button type="button" @click=${() => go(number - 1)}>Earlier page</button>` : nothing}
+    <span class="muted">${count((number - 1) * size + 1)} to ${count((number - 1) * size + found.length)} of ${count(total)} ${what}</span>
+    ${number < pages ? html`<button type="button" @click=${() => go(number + 1)}>Next page</button>` : nothing}
+  </p>`;
+}
+
+const TYPED_MS = 200;
+let typed = null;
+
+/** A field that searches while it is typed into. */
+export function searchField(label, text, search) {
+  return html`<input type="search" placeholder=${label} aria-label=${label} autocomplete="off" spellcheck="false" .value=${text ?? ""} @input=${(event) => {
+    clearTimeout(typed);
+    typed = setTimeout(() => search(event.target.value), TYPED_MS);
+  }}>`;
+}
+
+/** Opens a view with these conditions, which are then in its address; `same` is called where they are there already. */
+export function goTo(view, conditions, same) {
+  const query = new URLSearchParams(Object.entries(conditions).filter(([, value]) => value !== "" && value != null)).toString();
+  const before = location.hash;
+  location.hash = query ? `#/${view}?${query}` : `#/${view}`;
+  if (location.hash === before) same();
 }
 
 export function field(label, control, hint) {

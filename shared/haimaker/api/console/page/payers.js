@@ -4,11 +4,11 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { form } from "./dialogs.js";
 import { LIMITS, MODELS, changes, inputs } from "./limits.js";
-import { Loaded, choice, empty, heading } from "./parts.js";
+import { Loaded, choice, empty, goTo, heading, pager, searchField } from "./parts.js";
 
 const KINDS = {
   team: {
-    title: "Teams", id: "team_id", path: "/team",
+    title: "Teams", id: "team_id", path: "/team", list: "teams",
     fields: { team_alias: ["Name", "text", "for people"], ...LIMITS, ...MODELS },
     label: (team) => team.team_alias ?? team.team_id,
     hint: "A key with a team is charged to both; either's limit holds.",
@@ -16,7 +16,7 @@ const KINDS = {
     one: (id) => ({ team_id: id }), several: (id) => ({ team_ids: [id] }),
   },
   user: {
-    title: "End users", id: "user_id", path: "/customer",
+    title: "End users", id: "user_id", path: "/customer", list: "customers",
     fields: { alias: ["Name", "text", "for people"], ...LIMITS },
     label: (user) => user.alias ?? user.user_id,
     hint: "Named by the field user of a request, whichever key asks.",
@@ -25,9 +25,24 @@ const KINDS = {
   },
 };
 
+const PAGE = 50;
+const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
+const STATES = ["active", "blocked"];
+
 export function payers(app) {
+  let wanted = {};
   let name = "team";
-  const list = new Loaded(app, async () => ({ name, found: await app.api.get(`${KINDS[name].path}/list`) }));
+  const list = new Loaded(app, page);
+
+  async function page() {
+    const of = name;
+    const { kind: _, search = "", sort_by: order = "created_at", ...conditions } = wanted;
+    const asked = { ...conditions, search: search.trim(), sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", page: wanted.page ?? 1, size: PAGE };
+    const answer = await app.api.get(`${KINDS[of].path}/list`, asked);
+    return { name: of, found: answer[KINDS[of].list], total: answer.total_count, page: answer.current_page, pages: answer.total_pages };
+  }
+
+  const ask = (changed) => goTo("payers", { ...wanted, page: "", ...changed }, () => list.load());
 
   function create() {
     const kind = KINDS[name];
@@ -83,26 +98,47 @@ export function payers(app) {
     <td data-label="Spend">${budget(account)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(account)}</span></td>
     <td class="end">${app.mayChange ? html`<div class="row-actions">
-      <button type="button" class="small" @click=${() => edit(kind, account)}>Edit</button>
-      <button type="button" class="small" @click=${() => block(kind, account)}>${account.blocked ? "Unblock" : "Block"}</button>
-      <button type="button" class="small danger" @click=${() => remove(kind, account)}>Delete</button>
+      <button type="button" class="small" aria-label="Edit ${kind.label(account)}" @click=${() => edit(kind, account)}>Edit</button>
+      <button type="button" class="small" aria-label="${account.blocked ? "Unblock" : "Block"} ${kind.label(account)}" @click=${() => block(kind, account)}>${account.blocked ? "Unblock" : "Block"}</button>
+      <button type="button" class="small danger" aria-label="Delete ${kind.label(account)}" @click=${() => remove(kind, account)}>Delete</button>
     </div>` : nothing}</td>
   </tr>`;
 
-  function table({ name: of, found }) {
+  const filters = () => html`<div class="filters">
+    ${searchField(`Search ${KINDS[name].title.toLowerCase()}`, wanted.search, (search) => ask({ search }))}
+    <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
+      <option value="">Any state</option>
+      ${STATES.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
+    </select>
+    <select aria-label="Order" @change=${(event) => ask({ sort_by: event.target.value })}>
+      ${ORDERS.map(([value, label]) => html`<option value=${value} ?selected=${value === wanted.sort_by}>${label}</option>`)}
+    </select>
+  </div>`;
+
+  function table(shown) {
+    const { name: of, found } = shown;
     const kind = KINDS[of];
+    if (!found.length && (wanted.search || wanted.status || shown.page > 1)) return empty(`No ${of === "team" ? "team" : "end user"} fits.`, "Try a part of the name or of the id.");
     if (!found.length) return empty(`There are no ${kind.title.toLowerCase()} yet.`, kind.hint);
     return html`<table class="cards">
       <thead><tr><th>${kind.title}</th><th>Spend</th><th>Limits</th><th><span class="sr">Actions</span></th></tr></thead>
       <tbody>${found.map((account) => line(kind, of, account))}</tbody>
-    </table>`;
+    </table>
+    ${pager(shown, PAGE, kind.title.toLowerCase(), (number) => ask({ page: number }))}`;
   }
 
   const actions = () => html`
-    ${choice("Kind", Object.entries(KINDS).map(([value, kind]) => [value, kind.title]), name, (value) => { name = value; list.load(); })}
+    ${choice("Kind", Object.entries(KINDS).map(([value, kind]) => [value, kind.title]), name, (kind) => goTo("payers", { kind }, () => list.load()))}
     ${app.mayChange ? html`<button type="button" class="primary" @click=${create}>New ${name}</button>` : nothing}`;
 
-  const show = () => html`${heading("Teams and users", KINDS[name].hint, actions())}${list.show(table)}`;
+  const show = () => html`${heading("Teams and users", KINDS[name].hint, actions())}${filters()}${list.show(table)}`;
 
-  return { show, open: () => list.load() };
+  function open(params) {
+    wanted = Object.fromEntries(params);
+    if (name !== (wanted.kind in KINDS ? wanted.kind : "team")) list.data = null;
+    name = wanted.kind in KINDS ? wanted.kind : "team";
+    list.load();
+  }
+
+  return { show, open };
 }

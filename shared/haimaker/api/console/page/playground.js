@@ -44,6 +44,7 @@ export function playground(app) {
 
   async function send(event) {
     event?.preventDefault();
+    if (running && event?.type === "submit") return running.abort();
     if (running || !wanted.text.trim() || !wanted.model) return;
     const turn = { text: wanted.text, images, results: null, answers: [] };
     [wanted.text, images] = ["", []];
@@ -224,7 +225,7 @@ export function playground(app) {
     <form class="say" @submit=${send}>
       <textarea id="say" name="text" rows="2" aria-label="Message" placeholder="A message; Enter sends it" .value=${wanted.text} @input=${change} @keydown=${keydown}></textarea>
       <label class="button attach">Images<input class="sr" type="file" accept="image/*" multiple @change=${attach}></label>
-      ${running ? html`<button type="button" @click=${() => running.abort()}>Stop</button>` : html`<button class="primary">Send</button>`}
+      <button class=${running ? "" : "primary"}>${running ? "Stop" : "Send"}</button>
     </form>
     ${images.length ? html`<ul class="attached">${images.map((image) => html`<li>${image.name} <button type="button" class="small" aria-label="Take ${image.name} away" @click=${() => { images = images.filter((each) => each !== image); app.draw(); }}>×</button></li>`)}</ul>` : nothing}
   </section>`;

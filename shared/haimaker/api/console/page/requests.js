@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { byProvider, dearest, fromGeneration } from "./attempts.js";
 import { count, milliseconds, moment, percent, usd } from "./format.js";
-import { Loaded, badge, choice, code, empty, heading } from "./parts.js";
+import { Loaded, badge, choice, code, empty, goTo, heading } from "./parts.js";
 
 const PAGE = 50;
 const LOOKED_AT = 1000;
@@ -11,19 +11,59 @@ const STATUSES = { ok: "good", error: "bad", cut: "warn", lost: "bad" };
 const SPAN = ["start_date", "end_date"];
 const NAMES = { provider: "Provider", user: "User", tag: "Tag" };
 const OF_ALL_KEYS = { team: "Team" };
-const MOST_LISTED = 100;
+const MOST_SUGGESTED = 20;
+const REFUSALS = 20;
+const TYPED_MS = 200;
 
 export function requests(app) {
   let wanted = {};
+  /** The key that `wanted` has, as people name it; the suggestions for what is typed, and the latest of them. */
+  let keyName = "";
+  let suggested = [];
+  let typed = null;
   let id = "";
   let order = "newest";
   let opened = null;
   /** What was asked and answered, by request, where somebody wanted to see it. */
   const contents = new Map();
   const rows = new Loaded(app, find);
-  const keys = new Loaded(app, async () => (await app.api.get("/key/list", { return_full_object: true, size: MOST_LISTED })).keys);
+  let refusalsShown = REFUSALS;
+  const refused = new Loaded(app, () => app.api.get("/refusals", { limit: refusalsShown }));
 
-  const refused = new Loaded(app, () => app.api.get("/refusals"));
+  const nameOf = (key) => key.key_alias ?? key.key_name;
+
+  async function findKeys(conditions) {
+    return (await app.api.get("/key/list", { ...conditions, return_full_object: true, size: MOST_SUGGESTED })).keys;
+  }
+
+  /** Suggests keys for what is typed. */
+  function suggest(event) {
+    const text = event.target.value.trim();
+    clearTimeout(typed);
+    typed = setTimeout(async () => {
+      suggested = text ? await findKeys({ search: text }).catch(() => []) : [];
+      app.draw();
+    }, TYPED_MS);
+  }
+
+  /** The id of the key that people call so. Throws Error if none or several are. */
+  async function keyId(text) {
+    const called = (found) => found.filter((key) => nameOf(key) === text || key.token_id === text);
+    const [named, found] = [called(suggested), await findKeys({ search: text })];
+    const fit = named.length === 1 ? named : called(found).length === 1 ? called(found) : found;
+    if (fit.length === 1) return fit[0].token_id;
+    throw new Error(fit.length ? `Several keys are found by “${text}”; write more of the name or the beginning of the id.` : `No key is found by “${text}”.`);
+  }
+
+  /** Names the key whose id is in the address. */
+  async function nameKey() {
+    keyName = wanted.key ? `${wanted.key.slice(0, 10)}…` : "";
+    if (!wanted.key) return;
+    const [found] = await findKeys({ key_hash: wanted.key }).catch(() => []);
+    if (found?.token_id !== wanted.key) return;
+    keyName = nameOf(found);
+    app.draw();
+  }
 
   async function find() {
     if (id) return { rows: [fromGeneration((await app.api.get("/generation", { id })).data)], cursor: null };
@@ -49,14 +89,16 @@ export function requests(app) {
     app.draw();
   }
 
-  function submit(event) {
+  async function submit(event) {
     event.preventDefault();
-    const given = [...new FormData(event.target)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
-    if (given.some(([, value]) => value.startsWith("sk-"))) return app.tell("A key does not belong into an address; choose it by its name.");
-    const query = new URLSearchParams(given).toString();
-    const before = location.hash;
-    location.hash = query ? `#/requests?${query}` : "#/requests";
-    if (location.hash === before) rows.load();
+    const given = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]));
+    if (Object.values(given).some((value) => value.startsWith("sk-") && value.length > 24)) return app.tell("A key does not belong into an address; choose it by its name.");
+    try {
+      if (given.key) given.key = given.key === keyName ? wanted.key : await keyId(given.key);
+    } catch (error) {
+      return app.tell(error.message);
+    }
+    goTo("requests", { ...given, order: order === "newest" ? "" : order }, () => rows.load());
   }
 
   const text = (name, label) => html`<input name=${name} placeholder=${label} aria-label=${label} autocomplete="off" spellcheck="false" .value=${wanted[name] ?? ""}>`;
@@ -66,7 +108,7 @@ export function requests(app) {
     const inUse = [...Object.keys(names), ...SPAN].some((name) => wanted[name]);
     return html`<form class="filters" @submit=${submit}>
       ${text("model", "Model")}
-      ${app.listsKeys ? keySelect() : nothing}
+      ${app.listsKeys ? keyField() : nothing}
       <select name="status" aria-label="Status">
         <option value="">Any status</option>
         ${Object.keys(STATUSES).map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
@@ -80,17 +122,11 @@ export function requests(app) {
     </form>`;
   }
 
-  function keySelect() {
-    const listed = (keys.data ?? []).map((key) => [key.token_id, key.key_alias ?? key.key_name]);
-    if (wanted.key && !listed.some(([token]) => token === wanted.key)) listed.push([wanted.key, `${wanted.key.slice(0, 10)}…`]);
-    return html`<select name="key" aria-label="Key">
-      <option value="">Any key</option>
-      ${listed.map(([token, name]) => html`<option value=${token} ?selected=${token === wanted.key}>${name}</option>`)}
-    </select>`;
-  }
+  const keyField = () => html`<input name="key" list="keys-found" placeholder="Key" aria-label="Key" autocomplete="off" spellcheck="false" .value=${keyName} @input=${suggest}>
+    <datalist id="keys-found">${suggested.map((key) => html`<option value=${nameOf(key)}>${key.key_name}</option>`)}</datalist>`;
 
   const actions = () => html`
-    ${choice("Order", [["newest", "Newest"], ["dearest", "Dearest"]], order, (value) => { order = value; rows.load(); })}
+    ${choice("Order", [["newest", "Newest"], ["dearest", "Dearest"]], order, (value) => goTo("requests", { ...wanted, order: value === "newest" ? "" : value }, () => rows.load()))}
     <button type="button" @click=${() => rows.load()}>Refresh</button>`;
 
   function table(found) {
@@ -118,8 +154,19 @@ export function requests(app) {
       <td class="number" data-label="Tokens">${count(row.input_tokens)} → ${count(row.output_tokens)}</td>
       <td class="number" data-label="Duration">${milliseconds(row.duration_ms)}</td>
       <td class="number" data-label="Cost">${row.cost_known ? html`<b>${usd(row.spend)}</b>` : badge("warn", "no price")}</td>
-      <td class="end"><button type="button" class="small" aria-expanded=${open} @click=${() => { opened = open ? null : row.request_id; app.draw(); }}>${open ? "Close" : "Details"}</button></td>
+      <td class="end"><button type="button" class="small" aria-expanded=${open} aria-label="${open ? "Close" : "Details"} of ${row.request_id}" @click=${() => toggle(row)}>${open ? "Close" : "Details"}</button></td>
     </tr>${open ? html`<tr class="detail" tabindex="0"><td colspan="8">${detail(row)}${content(row)}</td></tr>` : nothing}`;
+  }
+
+  /** The row that is open is in the address, which does not ask for all again. */
+  function toggle({ request_id: request }) {
+    opened = opened === request ? null : request;
+    const [path, query] = location.hash.split("?");
+    const conditions = new URLSearchParams(query);
+    if (opened) conditions.set("opened", opened);
+    else conditions.delete("opened");
+    history.replaceState(null, "", conditions.size ? `${path}?${conditions}` : path);
+    app.draw();
   }
 
   function content({ request_id: request }) {
@@ -144,14 +191,14 @@ export function requests(app) {
     ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost." : app.leadsTeam ? "Of your key, or one of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
     ${filters()}
     ${rows.show(table)}
-    ${refused.data?.data.length ? refusals(refused.data) : nothing}`;
+    ${refused.data?.data.length ? refusals(refused.data, () => { refusalsShown = Math.min(1000, refusalsShown * 5); refused.load(); }) : nothing}`;
 
   function open(params) {
-    ({ id = "", ...wanted } = Object.fromEntries(params));
-    opened = id || null;
+    ({ id = "", opened = id || null, order = "newest", ...wanted } = Object.fromEntries(params));
+    if (order !== "dearest") order = "newest";
     rows.load();
     refused.load();
-    if (app.listsKeys && !keys.data) keys.load();
+    if (app.listsKeys) nameKey();
   }
 
   return { show, open };
@@ -182,7 +229,7 @@ function detail(row) {
 }
 
 /** Requests that no provider was asked for. */
-function refusals({ data }) {
+function refusals({ data, total_count: total }, loadMore) {
   return html`<section class="panel providers">
     <header><h2>Refused in the last 7 days, before a provider was asked</h2></header>
     <table class="cards">
@@ -195,6 +242,7 @@ function refusals({ data }) {
         <td class="line" data-label="Last">${moment(row.last_at)}</td>
       </tr>`)}</tbody>
     </table>
+    ${total > data.length ? html`<p class="more"><button type="button" @click=${loadMore}>More refusals</button> <span class="muted">the latest ${count(data.length)} of ${count(total)}</span></p>` : nothing}
   </section>`;
 }
 

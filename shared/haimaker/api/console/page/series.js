@@ -1,5 +1,7 @@
 /* Rows of a report as columns of a chart. Pure. */
 
+import { count } from "./format.js";
+
 export const METRICS = {
   spend: ["Spend", (row) => row.spend],
   requests: ["Requests", (row) => row.requests],
@@ -23,7 +25,7 @@ export function daysAgo(number, now = Date.now()) {
 
 /** What a row is about: an id to ask for, and a name for people. */
 export function named(row, by) {
-  if (by !== "key") return { id: row[by], label: row[by] };
+  if (by !== "key" || row.key === null) return { id: row[by], label: row[by] ?? OTHERS };
   return { id: row.key, label: row.key_alias ?? `${row.key.slice(0, 10)}…` };
 }
 
@@ -39,8 +41,8 @@ export function totals(rows, by) {
   return [...found.values()].sort((a, b) => b.spend - a.spend || b.requests - a.requests || (a.label < b.label ? -1 : 1));
 }
 
-/** A value per day for each of the `most` largest names, and for the others together. */
-export function series(rows, by, metric, dates, most = 6) {
+/** A value per day for each of the `most` largest names, and for the others together; rows without a name are of `others` more. */
+export function series(rows, by, metric, dates, most = 6, others = 0) {
   const value = METRICS[metric][1];
   const place = new Map(dates.map((date, index) => [date, index]));
   const groups = new Map();
@@ -51,12 +53,16 @@ export function series(rows, by, metric, dates, most = 6) {
     if (place.has(row.date)) group.values[place.get(row.date)] += value(row);
     groups.set(id, group);
   }
+  const unnamed = groups.get(null);
+  groups.delete(null);
   const all = [...groups.values()].filter((group) => group.total > 0).sort((a, b) => b.total - a.total);
-  const rest = all.splice(all.length > most + 1 ? most : most + 1);
+  const rest = all.splice(unnamed?.total || all.length > most + 1 ? most : most + 1);
+  const number = rest.length + (unnamed ? others : 0);
+  if (unnamed?.total) rest.push(unnamed);
   if (!rest.length) return all;
   const sum = (index) => rest.reduce((whole, group) => whole + group.values[index], 0);
   const total = rest.reduce((whole, group) => whole + group.total, 0);
-  return [...all, { id: null, label: `${rest.length} ${OTHERS}`, total, values: dates.map((_, index) => sum(index)) }];
+  return [...all, { id: null, label: `${count(number)} ${OTHERS}`, total, values: dates.map((_, index) => sum(index)) }];
 }
 
 /** The round number at or above a value that a scale ends with, and its steps. */

@@ -3,13 +3,15 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { colour, columns } from "./chart.js";
 import { count, percent, roundUsd, short, usd } from "./format.js";
-import { Loaded, choice, empty, heading } from "./parts.js";
+import { Loaded, choice, empty, goTo, heading } from "./parts.js";
 import { METRICS, days, daysAgo, series, totals } from "./series.js";
 
 const SPANS = [[7, "7 days"], [30, "30 days"], [90, "90 days"]];
 const GROUPS = [["model", "Model"], ["provider", "Provider"], ["key", "Key"], ["team", "Team"], ["user", "User"], ["tag", "Tag"]];
 const OF_ALL_KEYS = ["key", "team"];
 const SHOWN = 25;
+/** How many names have rows of their own: all of them would be a row per day for each of thousands of keys. */
+const TOP = 50;
 
 export function spend(app) {
   let span = 30;
@@ -17,25 +19,20 @@ export function spend(app) {
   let metric = "spend";
   const report = new Loaded(app, async () => {
     const asked = { by, span };
-    const found = await app.api.get("/spend/report", { group_by: `day,${by}`, start_date: daysAgo(span - 1) });
+    const found = await app.api.get("/spend/report", { group_by: `day,${by}`, start_date: daysAgo(span - 1), top: TOP });
     return { ...found, ...asked };
   });
 
-  function choose(change) {
-    change();
-    report.load();
-  }
-
   const groups = GROUPS.filter(([name]) => app.isAdmin || OF_ALL_KEYS.includes(name) === app.leadsTeam);
   const actions = () => html`
-    ${choice("Grouped by", groups, by, (value) => choose(() => { by = value; }))}
-    ${choice("Time", SPANS, span, (value) => choose(() => { span = value; }))}`;
+    ${choice("Grouped by", groups, by, (value) => goTo("spend", { by: value, days: span }, () => report.load()))}
+    ${choice("Time", SPANS, span, (value) => goTo("spend", { by, days: value }, () => report.load()))}`;
 
   function chart(found) {
     const dates = days(found.start_date, found.end_date);
     const title = METRICS[metric][0];
     const [format, formatAxis] = metric === "spend" ? [usd, roundUsd] : [count, short];
-    const shown = series(found.data, found.by, metric, dates);
+    const shown = series(found.data, found.by, metric, dates, 6, found.others);
     return html`<section class="panel">
       <header><h2>${title} by ${found.by} and day</h2>
         ${choice("Measure", Object.entries(METRICS).map(([name, [label]]) => [name, label]), metric, (value) => { metric = value; app.draw(); })}</header>
@@ -45,23 +42,26 @@ export function spend(app) {
   }
 
   function table(found, shown) {
-    const rows = totals(found.data, found.by);
+    const rows = totals(found.data.filter((row) => row[found.by] !== null), found.by);
+    const rest = totals(found.data.filter((row) => row[found.by] === null), found.by);
     if (!rows.length) return nothing;
+    const others = found.others + Math.max(0, rows.length - SHOWN);
+    const more = totals([...rows.slice(SHOWN), ...rest].map((row) => ({ ...row, [found.by]: null, key_alias: null })), found.by);
     return html`<section class="panel">
       <table class="cards">
         <thead><tr><th>${GROUPS.find(([name]) => name === found.by)[1]}</th><th class="number">Requests</th><th class="number">Errors</th>
           <th class="number">Input tokens</th><th class="number">Output tokens</th><th class="number">Spend</th><th class="number">Share</th></tr></thead>
-        <tbody>${rows.slice(0, SHOWN).map((row) => line(row, found, shown))}</tbody>
+        <tbody>${rows.slice(0, SHOWN).map((row) => line(row, found, shown))}
+          ${more.map((row) => line({ ...row, label: `${count(others)} others` }, found, shown))}</tbody>
       </table>
-      ${rows.length > SHOWN ? html`<p class="more muted">and ${rows.length - SHOWN} more</p>` : nothing}
     </section>`;
   }
 
   function line(row, found, shown) {
-    const place = shown.findIndex((group) => group.id === row.id);
+    const place = row.id === null ? -1 : shown.findIndex((group) => group.id === row.id);
     const query = new URLSearchParams({ [found.by]: row.id, start_date: found.start_date });
     return html`<tr>
-      <td class="title">${place < 0 ? nothing : html`<i class="dot ${colour(shown[place], place)}"></i>`}<a href="#/requests?${query}">${row.label}</a></td>
+      <td class="title">${place < 0 ? nothing : html`<i class="dot ${colour(shown[place], place)}"></i>`}${row.id === null ? row.label : html`<a href="#/requests?${query}">${row.label}</a>`}</td>
       <td class="number" data-label="Requests">${count(row.requests)}</td>
       <td class="number" data-label="Errors">${row.errors ? html`<b class="bad">${count(row.errors)}</b> <small>${percent(row.errors, row.requests)}</small>` : "0"}</td>
       <td class="number" data-label="Input tokens">${count(row.input_tokens)}</td>
@@ -75,7 +75,13 @@ export function spend(app) {
     ${heading("Spend", app.isAdmin ? "What all keys spent; days are UTC." : app.leadsTeam ? "What the keys of your team spent; days are UTC." : "What your key spent; days are UTC.", actions())}
     ${report.show((found) => html`${figures(found)}${chart(found)}`)}`;
 
-  return { show, open: () => report.load() };
+  function open(params) {
+    by = groups.some(([name]) => name === params.get("by")) ? params.get("by") : by;
+    span = SPANS.some(([number]) => String(number) === params.get("days")) ? Number(params.get("days")) : span;
+    report.load();
+  }
+
+  return { show, open };
 }
 
 function figures({ total }) {

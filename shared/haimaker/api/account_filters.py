@@ -1,4 +1,5 @@
-"""The query parameters of GET /key/list: which keys, and in which order. Pure. Names are LiteLLM's, but for `search`.
+"""The query parameters of GET /key/list, /team/list and /customer/list: which accounts, and in which order. Pure. Names are
+LiteLLM's, but for `search`.
 
 https://docs.litellm.ai/docs/proxy/virtual_keys
 """
@@ -23,12 +24,13 @@ ORDERS: Mapping[str, Callable[[Balance], Any]] = {
     "expires": lambda balance: balance.account.expires_s,
     "used": lambda balance: _budget_share(balance),
 }
-OWN = ("key_alias", "team_id", "user_id", "key_hash", "search", "status", "sort_by", "sort_order")
-KNOWN = frozenset({*OWN, "page", "size", "return_full_object"})
+OF_ALL = ("search", "status", "sort_by", "sort_order")
+OF_KEYS = ("key_alias", "team_id", "user_id", "key_hash", *OF_ALL)
+OF_KEY_PAGES, OF_PAGES = (*OF_KEYS, "page", "size", "return_full_object"), (*OF_ALL, "page", "size")
 
 
-class KeyFilter(NamedTuple):
-    """Selects the keys that have all of these values, and sorts them. None allows any value."""
+class AccountFilter(NamedTuple):
+    """Selects the accounts that have all of these values, and sorts them. None allows any value."""
 
     key_alias: str | None = None
     team_id: str | None = None
@@ -41,13 +43,13 @@ class KeyFilter(NamedTuple):
     sort_order: str = "asc"
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> "KeyFilter":
+    def from_query(cls, query: Mapping[str, str], known: Sequence[str] = OF_KEY_PAGES) -> "AccountFilter":
         """Reads the parameters. Raises BadRequestError, also for an unknown name, which might be meant as a condition."""
         for name in query:
-            if name not in KNOWN:
-                message = f"Unknown parameter: '{name}'. There are {', '.join(sorted(KNOWN))}."
+            if name not in known:
+                message = f"Unknown parameter: '{name}'. There are {', '.join(sorted(known))}."
                 raise BadRequestError(message, param=name, code="unknown_parameter")
-        found = cls(**{name: query[name] for name in OWN if query.get(name)})
+        found = cls(**{name: query[name] for name in OF_KEYS if query.get(name)})
         for name, value, choices in (
             ("status", found.status, STATUSES),
             ("sort_by", found.sort_by, ORDERS),
@@ -58,7 +60,7 @@ class KeyFilter(NamedTuple):
         return found
 
     def select(self, balances: Sequence[Balance], now_s: float) -> list[Balance]:
-        """The keys that fit, sorted; of equal ones the older comes first."""
+        """The accounts that fit, sorted; of equal ones the older comes first."""
         found = [balance for balance in balances if self._fits(balance.account, now_s)]
         if (self.sort_by, self.sort_order) == ("created_at", "asc"):
             return found
