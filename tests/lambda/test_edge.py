@@ -85,7 +85,13 @@ def test_every_event_is_a_request_of_a_known_operation(name):
     gateway = ask(EVENTS[name])
     kind = name.split("_")[0]
     assert gateway.operation.startswith(
-        {"models": ("models_", "health"), "keys": ("key_", "team_"), "routing": "route_"}.get(kind, kind)
+        {
+            "models": ("models_", "health"),
+            "keys": ("key_", "team_"),
+            "routing": "route_",
+            "files": ("files_", "uploads_"),
+            "batches": ("batches_", "messages_batches_"),
+        }.get(kind, kind)
     )
     assert (None if name in ("models_hub", "console") else "sk-local") == key_in(gateway.request.headers)
     assert all(header == header.lower() for header in gateway.request.headers)
