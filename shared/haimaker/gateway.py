@@ -55,6 +55,8 @@ LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
 ADMISSION_TRIES = 3
 NOT_ALLOWED = (401, 403, 429)
+LARGE_BYTES = 64 * 1024
+"""Of a body that costs more to read than to ask whether its key may send any."""
 
 
 @dataclass(slots=True)
@@ -133,6 +135,10 @@ class Gateway(Services):
                 return HANDLERS[operation](self, request)
             client_format = formats.find(operation, request)
             account = account or self.accounts.authenticate(request.headers)
+            if len(request.body) > LARGE_BYTES and not self.is_function:
+                from haimaker.api import early_refusals  # few bodies are
+
+                early_refusals.check_body(self, operation, request, account)
             if self.settings.config.allowed_ids:
                 request = replace(request, allowed_ids=self.settings.config.allowed_ids)
             request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
@@ -168,12 +174,17 @@ class Gateway(Services):
         return estimates.bound_cost(asked.asked, decision.plan.all(), self.settings.default_max_output_tokens).amount_nanousd
 
     def refuse_unread(self, operation: str, request: Request) -> APIError | None:
-        """Why the body of a request is not worth reading: its key is none of this gateway's, or is blocked. Never raises."""
+        """Why the body of a request is not worth reading: its key is none of this gateway's, is blocked, or over a rate.
+        Never raises."""
         if operation in KEYLESS:
             return None
         request = with_key_of_query(operation, request)
         try:
-            self.accounts.authenticate(request.headers)
+            account = self.accounts.authenticate(request.headers)
+            if operation in MODEL_OPERATIONS:
+                from haimaker.api import early_refusals  # only where a body is large
+
+                early_refusals.check_rates(self, account)
         except APIError as error:
             self._count_refusal(operation, request, error)
             return error

@@ -1,10 +1,11 @@
 """A browser, if this machine has one, and a gateway whose console it opens."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.console.browsing import installed, launch
 from tests.console.example import fill
@@ -13,6 +14,7 @@ from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
 TIMEOUT_MS = 15_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +53,12 @@ class Console(NamedTuple):
         self.page.get_by_role("navigation").wait_for()
         return self.page
 
+    def check(self) -> None:
+        """That nothing was asked of anybody else, and that the browser found nothing wrong."""
+        origin = self.address.removesuffix("/console")
+        assert self.complaints == []
+        assert [url for url in self.asked if not url.startswith(f"{origin}/") or "sk-" in url] == []
+
     def forgives(self, status: int) -> None:
         """What the browser says of an answer that the test wanted."""
         self.complaints[:] = [text for text in self.complaints if f"the server responded with a status of {status} " not in text]
@@ -63,16 +71,21 @@ def keys(desk: Desk) -> dict[str, str]:
 
 @pytest.fixture
 def console(browser: Browser, desk: Desk, keys: dict[str, str]) -> Iterator[Console]:
-    """At the end nothing was asked of anybody else, and the browser found nothing wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", timezone_id="UTC")
+    with open_console(browser, desk) as console:
+        yield console
+        console.check()
+
+
+@contextmanager
+def open_console(browser: Browser, desk: Desk, **options: Any) -> Iterator[Console]:
+    """A tab with nothing in it yet."""
+    screen = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", "timezone_id": "UTC"}
+    context = browser.new_context(**(screen | options))
     page = context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
-    origin = desk.url.removesuffix("/v1")
-    console = Console(page, f"{origin}/console", [], [])
+    console = Console(page, f"{desk.url.removesuffix('/v1')}/console", [], [])
     page.on("console", lambda message: console.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: console.complaints.append(str(error)))
     page.on("request", lambda request: console.asked.append(request.url))
     yield console
     context.close()
-    assert console.complaints == []
-    assert [url for url in console.asked if not url.startswith(f"{origin}/") or "sk-" in url] == []

@@ -39,8 +39,10 @@ def fill(gateway: Gateway, admin_id: str, size: int) -> Crowd:
     """The first of each is the oldest and the dearest. Batches are the administrator's, whose account is `admin_id`."""
     crowd, store, now_s, chance = Crowd(size), gateway.store, time.time(), random.Random(5)
     teams = [crowd.name("team", number) for number in range(max(2, size // 10))]
-    for team in teams:
-        store.put(Account(TEAM.account_id(team), team, int(now_s), alias=team.title(), budget_nanousd=100 * USD))
+    for number, team in enumerate(teams):
+        store.put(
+            Account(TEAM.account_id(team), team, int(now_s) - len(teams) + number, alias=team.title(), budget_nanousd=100 * USD)
+        )
     keys = [_key(crowd, number, now_s, teams[number % len(teams)]) for number in range(size)]
     for number, key in enumerate(keys):
         store.put(key)
@@ -96,7 +98,7 @@ def _change(store: Store, key: Account, number: int, made_s: float) -> None:
 
 def _request(store: Store, key: Account, number: int, crowd: Crowd, chance: random.Random) -> None:
     started_s = time.time() - chance.random() * 29 * DAY_S
-    target, failed = chance.choice(TARGETS), number % 40 == 36
+    target, failed = TARGETS[number // EACH_THAT_ASKED % len(TARGETS)], number % 40 == 36
     provider, _, model = target.partition("/")
     cost = 0 if failed else 1_000_000 + 10_000_000 * (crowd.size - number) // crowd.size
     attempt: JSON = {

@@ -534,8 +534,8 @@ def test_no_view_is_wider_than_the_screen_and_every_control_has_a_name(console: 
     page.set_viewport_size({"width": width, "height": 844})
     for view in VIEWS:
         page.goto(f"{console.address}#/{view}")
-        page.get_by_role("heading", level=1).wait_for()
-        page.wait_for_load_state("networkidle")
+        page.locator(f"nav a[aria-current=page][href='#/{view}']").wait_for()
+        expect(page.locator(".loading, [aria-busy=true]")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
         assert page.evaluate(UNNAMED) == [], view
     desk.admin("/key/delete", keys=[made["key"]])

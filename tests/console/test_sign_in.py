@@ -54,8 +54,9 @@ def test_a_person_signs_in_works_and_signs_out(page: Page, desk: Desk):
     key = page.locator("dialog .code code").first.inner_text()
     page.get_by_role("button", name="Done").click()
     page.get_by_role("link", name="Playground").click()
+    page.get_by_role("heading", name="Playground").wait_for()  # until then "Key" is a part of "Search keys"
     expect(page.get_by_role("button", name="Send")).to_have_count(0)
-    page.get_by_label("Key").fill(key)
+    page.get_by_label("Key", exact=True).fill(key)
     page.get_by_role("button", name="Use it").click()
     page.get_by_label("Model").fill("demo/count")
     page.get_by_label("Message").fill("Count to 3")

@@ -93,6 +93,57 @@ def test_what_a_blocked_key_sends_is_not_read(tmp_path, upstream: FakeUpstream, 
         assert error_of(answer) == (401, f"{whose}_blocked")
 
 
+CHAT, MESSAGES, RESPONSES, GEMINI = "/chat/completions", "/messages", "/responses", "/v1beta/models/{}:generateContent"
+PRICED, FREE = "openai/gpt-4o-mini", "demo/echo"
+SPENT, OTHERS = {"max_budget": 0}, {"models": ["openai/gpt-4o"]}
+MANY_BYTES = b'"x":[' + b"0," * 40_000
+"""What follows is no JSON, which a body that is read is refused for."""
+UNREAD = [
+    *((SPENT, path, b'{"model":"openai/gpt-4o-mini",', 402) for path in (CHAT, MESSAGES, RESPONSES, "/completions", "/rerank")),
+    (SPENT, "/embeddings", b'{"model" : "openai/text-embedding-3-small",', 402),
+    (SPENT, GEMINI.format(PRICED), b"{", 402),
+    (SPENT, "/openai/deployments/openai%2Fgpt-4o-mini/chat/completions", b"{", 402),
+    ({"max_budget": 1e-9}, CHAT, b'{"model":"openai/gpt-4o-mini",', 402),
+    ({"team_id": "spent"}, CHAT, b'{"model":"openai/gpt-4o-mini",', 402),
+    ({"model_max_budget": {PRICED: 0}}, CHAT, b'{"model":"openai/gpt-4o-mini",', 402),
+    ({"rpm_limit": 0}, CHAT, b'{"model":"demo/echo",', 429),
+    ({"tpm_limit": 0}, CHAT, b'{"model":"openai/gpt-4o-mini",', 429),
+    ({"max_parallel_requests": 0}, "/images/generations", b"{", 429),
+    (OTHERS, CHAT, b'{"model":"openai/gpt-4o-mini",', 403),
+    (OTHERS, GEMINI.format(PRICED), b"{", 403),
+    ({}, CHAT, b'{"model":"nobody/knows",', 404),
+    (SPENT, CHAT, b'{"model":"openai/gpt-4o-mini","input":{"model":"openai/gpt-4o"},', 402),
+    # What may be another answer is read.
+    ({}, CHAT, b'{"model":"openai/gpt-4o-mini",', 400),
+    (SPENT, CHAT, b'{"model":"demo/echo",', 400),
+    (SPENT, GEMINI.format(FREE), b"{", 400),
+    (SPENT, CHAT, b'{"model":"openai/gpt-4o-mini","model":"demo/echo",', 400),
+    (SPENT, CHAT, b'{"m\\u006fdel":"demo/echo",', 400),
+    (SPENT, CHAT, b'{"model":"haimaker/auto",', 400),
+    (SPENT, CHAT, b'{"model":"openai/gpt-4o-mini","provider":{"only":["demo"]},', 400),
+    (OTHERS, CHAT, b'{"model":"openai/gpt-4o-mini","fallbacks":["openai/gpt-4o"],', 400),
+    ({**SPENT, "aliases": {"mine": FREE}}, CHAT, b'{"model":"mine",', 400),
+    ({**SPENT, "aliases": {"mine": PRICED}}, CHAT, b'{"model":"mine",', 402),
+    ({"max_budget": 1e-4}, CHAT, b'{"model":"openai/gpt-4o-mini",', 400),
+]  # fmt: skip
+
+
+def test_a_large_body_is_not_read_of_who_can_pay_for_none(tmp_path, upstream: FakeUpstream):
+    with serving(tmp_path, upstream, COHERE_API_KEY="sk-upstream") as desk:
+        desk.admin("/team/new", team_id="spent", max_budget=0)
+        asked_before = len(upstream.calls)
+        for limits, path, head, status in UNREAD:
+            key = desk.key(**limits)
+            if path == "/rerank":
+                head = head.replace(b"openai/gpt-4o-mini", b"cohere/rerank-v3.5")
+            answer = desk.http.post(path, content=head + MANY_BYTES, headers={"authorization": f"Bearer {key}"})
+            assert answer.status_code == status, (limits, path, head, answer.text)
+            if path == MESSAGES:
+                assert answer.json()["type"] == "error"
+            assert desk.money(key) == (0, 0, 0)
+        assert len(upstream.calls) == asked_before
+
+
 @pytest.mark.parametrize(
     ("limits", "body", "status"),
     [
@@ -141,7 +192,7 @@ def test_a_type_that_is_no_text_is_no_defect(tmp_path, upstream: FakeUpstream, w
 
 def test_a_large_malformed_body_costs_nobody_else_time(tmp_path, upstream: FakeUpstream):
     with serving(tmp_path, upstream) as desk:
-        key = desk.key(max_budget=0)
+        key = desk.key(max_budget=1)
         raw = b'{"model":"openai/gpt-4o-mini","messages":[' + b"{}," * 1_900_000 + b"{}]}"
         began_s = time.monotonic()
         answer = desk.http.post("/chat/completions", content=raw, headers={"authorization": f"Bearer {key}"})

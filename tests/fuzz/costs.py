@@ -1,12 +1,14 @@
 """`python -m tests.fuzz.costs`: what bodies of each shape cost before they are admitted, in milliseconds of CPU; the dearest first.
 
 Each shape fills a body of each client format up to its size, and is sent with a key whose budget is spent, so that all is done that
-comes before a reservation and nothing after it.
+comes before a reservation and nothing after it. A large body of such a key is refused before it is read as JSON; here it is read,
+as that of a key which could pay for a small request, unless `--unread` is said.
 """
 
 import argparse
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from haimaker import gateway as gateway_module
 from haimaker.gateway import Gateway
 from haimaker.http.values import Request, Response
 from haimaker.settings.settings import Settings
@@ -252,12 +255,12 @@ PLACES: Mapping[str, Place] = {
     "images: prompt": Place("images_generations", b'{"model":"openai/gpt-image-1","prompt":', b"}", VALUES),
 }
 MODELS = {
-    CHAT: ("openai/gpt-4o-mini", "gemini/gemini-2.5-flash", "route"),
-    MESSAGES: ("anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "route"),
-    RESPONSES: ("openai/gpt-5.4", "anthropic/claude-sonnet-4-5", "route"),
+    CHAT: ("openai/gpt-4o-mini", "gemini/gemini-2.5-flash", "many"),
+    MESSAGES: ("anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "many"),
+    RESPONSES: ("openai/gpt-5.4", "anthropic/claude-sonnet-4-5", "many"),
 }
 ROUTE = """
-[routes."route"]
+[routes."many"]
 targets = ["openai/gpt-4o-mini", "gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5", "openai/gpt-5.4"]
 fallbacks = ["mistral/mistral-small-latest", "groq/llama-3.3-70b-versatile", "deepseek/deepseek-chat"]
 """
@@ -314,15 +317,18 @@ def main() -> None:
     asked.add_argument("--megabytes", type=float, default=1)
     asked.add_argument("--times", type=int, default=2)
     asked.add_argument("--dearest", type=int, default=40)
+    asked.add_argument("--unread", action="store_true")
     options = asked.parse_args()
     logging.disable()
+    if not options.unread:
+        gateway_module.LARGE_BYTES = sys.maxsize
     found: list[str] = []
     with spent() as (gateway, key):
         for case in cases(int(options.megabytes * 1_000_000), key):
             took_ms, answer = cpu_ms(gateway, case, options.times)
             weight = weight_of(case.request.body)
             found.append(f"{took_ms / weight:5.2f} ms a mistake, {took_ms:6.1f} ms, {answer.status} {case.name}")
-    print(*sorted(found, reverse=True)[: options.dearest], f"at most {WORK_MS:.0f} ms is promised", sep="\n")
+    print(*sorted(found, reverse=True)[: options.dearest], f"at most {WORK_MS:.0f} ms a mistake is promised", sep="\n")
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ def check_usable(account: Account, now_s: float) -> None:
         raise denied_error(Denied("expired", account), 0, 0)
 
 
-def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIError:
-    """The error for a denied reservation of this amount and of so many tokens per minute. It names the key,
-    team or user whose limit was reached."""
+def denied_error(refused: Denied, reserved_nanousd: int, tokens: int, *, at_least: bool = False) -> APIError:
+    """The error for a denied reservation of this amount and of so many tokens per minute, or of `at_least` as much. It names the
+    key, team or user whose limit was reached."""
     if refused.account is None:
         return auth.unknown_key()
     kind = kind_of(refused.account.id)
@@ -74,7 +74,9 @@ def denied_error(refused: Denied, reserved_nanousd: int, tokens: int) -> APIErro
         case "expired":
             return AuthenticationError(f"The {whose} has expired.", code="key_expired")
         case "budget":
-            return _budget_error(refused, whose, reserved_nanousd)
+            return _budget_error(
+                refused, whose, f"{'costs at least' if at_least else 'may cost up to'} {_shown_usd(reserved_nanousd)}"
+            )
         case "rpm" | "tpm" | "parallel":
             return _rate_error(refused, whose, tokens)
         case _:
@@ -106,14 +108,14 @@ def _rate_error(refused: Denied, whose: str, tokens: int) -> APIError:
     return RateLimitError(message, type=kind, headers={"x-should-retry": "false"})
 
 
-def _budget_error(refused: Denied, whose: str, reserved_nanousd: int) -> APIError:
+def _budget_error(refused: Denied, whose: str, costs: str) -> APIError:
     account, budget_nanousd = refused.account, 0
     if account:
         limit = account.model_limits.get(refused.model) if refused.model else account
         budget_nanousd = (limit.budget_nanousd if limit else None) or 0
     budget, what = _shown_usd(budget_nanousd), f" for {refused.model!r}" if refused.model else ""
     message = (
-        f"The budget of the {whose}{what} does not cover this request, which may cost up to {_shown_usd(reserved_nanousd)} USD: "
+        f"The budget of the {whose}{what} does not cover this request, which {costs} USD: "
         f"{_shown_usd(max(0, refused.remaining_nanousd))} of {budget} USD are left."
     )
     error = BudgetExceededError(message)

@@ -67,7 +67,6 @@ ADAPTERS: Mapping[str, Mapping[str, str]] = {
         "anthropic_vertex": "haimaker.adapters.anthropic.vertex",
         "bedrock": "haimaker.adapters.bedrock.chat",
         "cohere": "haimaker.adapters.cohere.chat",
-        "databricks": "haimaker.adapters.databricks.chat",
         "gemini": "haimaker.adapters.gemini.chat",
         "gemini_vertex": "haimaker.adapters.gemini.vertex",
         "mistral": "haimaker.adapters.mistral.chat",

@@ -220,7 +220,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "anthropic_vertex": ("results",),
     "bedrock": ("results",),
     "cohere": ("results",),
-    "databricks": ("refusals", "results"),
     "gemini": ("results",),
     "gemini_vertex": ("results",),
     "mistral": tuple(REPAIRS),

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "/v1/messages"
 DEFAULT_LISTED, MOST_LISTED = 20, 1_000
+MAX_CONTAINERS, MAX_VALUES = 50_000, 300_000
+"""Of all requests together, which go into a file and are not looked into."""
 UNASKED = {"batch_cancelled": "canceled", "batch_expired": "expired"}
 """By the code of an error file's row, the type of a result."""
 QUERIES = {"after_id": "after", "limit": "limit"}
@@ -34,7 +36,10 @@ QUERIES = {"after_id": "after", "limit": "limit"}
 
 def create(services: "Services", request: Request) -> Response:
     """POST /v1/messages/batches. Raises APIError."""
-    account, requests = batches.authenticate(services, request), _read_requests(parse_json(request.body))
+    account, requests = (
+        batches.authenticate(services, request),
+        _read_requests(parse_json(request.body, containers=MAX_CONTAINERS, values=MAX_VALUES)),
+    )
     now_s = time.time()
     batches.batch_service(services)
     kept = files.stored_files(services.settings, services.store)

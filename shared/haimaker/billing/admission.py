@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from haimaker.lean_dataclasses import replace
-from haimaker.store import Denied, Granted, Reservation, Store, StoreThrottled, StoreUnavailable
+from haimaker.store import Denied, Granted, Reservation, Store, StoreThrottled, StoreUnavailable, ledger
 
 
 def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Denied:
@@ -32,6 +32,16 @@ def reserve(store: Store, reservations: Sequence[Reservation]) -> Granted | Deni
     if not others:
         return first
     return replace(first, reservation=replace(first.reservation, siblings=tuple(admitted.reservation for admitted in others)))
+
+
+def foresee_denial(store: Store, reservations: Sequence[Reservation]) -> Denied | None:
+    """The denial that reserving would end in now; None where nothing is known to stand against it. It only reads, so
+    that limits of one target of several are left to `reserve`. Raises StoreUnavailable."""
+    for reservation in reservations:
+        balance = store.get(reservation.account_id)
+        if balance and (denied := ledger.foreseen_denial(balance, reservation)):
+            return denied
+    return None
 
 
 def _reserve_with_retry(store: Store, reservation: Reservation) -> Granted | Denied:

@@ -10,14 +10,17 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.values import JSON
 
 MAX_DEPTH = 200
-MAX_CONTAINERS = 50_000
-"""Objects and lists in one body, each of which is looked at by itself; a body of 6 MB has room for 3 million."""
-MAX_VALUES = 500_000
-"""Values of every kind in one body; no other thread runs while they are read. OpenAI embeds 300,000 token ids in one request.
+MAX_CONTAINERS = 20_000
+"""Objects and lists in one body, each of which is looked at by itself; a body of 6 MB has room for 3 million. A conversation of
+5,000 messages with tools has about as many."""
+MAX_VALUES = 100_000
+"""Values of every kind in one body; no other thread runs while they are read."""
+MAX_TOKEN_IDS = 500_000
+"""The same where they may be tokens: OpenAI embeds 300,000 in one request.
 https://platform.openai.com/docs/api-reference/embeddings/create"""
-MAX_FLOATS = 100_000
+MAX_FLOATS = 50_000
 """Numbers with a fraction or an exponent in one body; each is checked, as it may be too large for a float."""
-MAX_NAMES = 100_000
+MAX_NAMES = 50_000
 """Members of all objects in one body."""
 MAX_DIGITS = 640
 """Of an integer: reading one takes the square of its length. Python takes no lower limit than this."""
@@ -37,11 +40,11 @@ def to_whole_number(text: str, least: int = 0, most: int = MAX_NUMBER) -> int | 
     return number if least <= number <= most else None
 
 
-def parse_json(raw: bytes) -> JSON:
-    """A JSON object in UTF-8, without NaN or infinity, not nested too deep, of no more values than are worth reading.
-    Raises BadRequestError."""
+def parse_json(raw: bytes, *, containers: int = MAX_CONTAINERS, values: int = MAX_VALUES) -> JSON:
+    """A JSON object in UTF-8, without NaN or infinity, not nested too deep, of no more objects and lists, and values in all, than
+    are worth reading. Raises BadRequestError."""
     try:
-        body = _read(raw)
+        body = _read(raw, containers, values)
     except UnicodeDecodeError as error:
         raise _not_json(f"it is not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -56,18 +59,18 @@ def parse_json(raw: bytes) -> JSON:
     return body
 
 
-def _read(raw: bytes) -> Any:
+def _read(raw: bytes, containers: int, values: int) -> Any:
     """The value of a body, whose containers and values are counted before it is read. Raises ValueError."""
-    if _has_many(raw) and _has_many(_without_texts(raw)):
-        raise ValueError(f"it has too many values: over {MAX_CONTAINERS} objects and lists, or over {MAX_VALUES} in all")
+    if _has_many(raw, containers, values) and _has_many(_without_texts(raw), containers, values):
+        raise ValueError(f"it has too many values: over {containers} objects and lists, or over {values} in all")
     return loads(raw.decode("utf-8-sig"))
 
 
-def _has_many(raw: bytes) -> bool:
+def _has_many(raw: bytes, most_containers: int, most_values: int) -> bool:
     values = raw.count(b",")
     members = min(values, raw.count(b":"))
     floats = min(values, raw.count(b".") + raw.count(b"e") + raw.count(b"E")) if values > MAX_FLOATS else 0
-    return _containers(raw) > MAX_CONTAINERS or values > MAX_VALUES or members > MAX_NAMES or floats > MAX_FLOATS
+    return _containers(raw) > most_containers or values > most_values or members > MAX_NAMES or floats > MAX_FLOATS
 
 
 def _containers(raw: bytes) -> int:
@@ -78,7 +81,7 @@ def _containers(raw: bytes) -> int:
 def _without_texts(raw: bytes) -> bytes:
     """The punctuation outside of strings; the body itself where it has too many strings anyway."""
     marks = raw.translate(None, _OTHERS).replace(rb"\\", b"").replace(rb"\"", b"")
-    return raw if marks.count(b'"') > MAX_VALUES else b"".join(marks.split(b'"')[::2])
+    return raw if marks.count(b'"') > MAX_TOKEN_IDS else b"".join(marks.split(b'"')[::2])
 
 
 def loads(text: str) -> Any:

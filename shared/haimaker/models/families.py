@@ -327,7 +327,9 @@ TITAN = (Family("titan-text", r"titan-t", takes_system=False),)
 OTHERS_THAT_THINK = (
     Family("sonar-reasoning", r"sonar-reasoning", thinking_tags="both"),
     Family("r1-1776", r"r1-(?:1776|distill)", thinking_tags="both"),
-    Family("minimax", r"minimax-m", thinking_tags="both"),
+    # https://platform.minimax.io/docs/guides/text-generation: since M3.1 they always think, as hard as they are told.
+    Family("minimax", r"minimax-m", thinks=ALWAYS, efforts=UP_TO_MAX_AT_LEAST_LOW, thinking_tags="both"),
+    Family("minimax-m3", r"minimax-m(?:1|2(?:[.-]\d)?|3)(?![.-]?\d)", thinks="", efforts=None),
     Family("nemotron", r".*nemotron", thinks="", thinking_tags="both"),
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Annotated, Any, Self
 
 from haimaker.http.errors import BadRequestError
-from haimaker.http.json import parse_json
+from haimaker.http.json import MAX_TOKEN_IDS, parse_json
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.lean_pydantic import Field, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
@@ -105,7 +105,7 @@ class CompletionRequest(TextRequest):
 
 def parse_completion(raw: bytes, model: str | None = None) -> CompletionRequest:
     """The body of a legacy completion. Raises BadRequestError."""
-    body = with_model(parse_json(raw), model)
+    body = with_model(parse_json(raw, values=MAX_TOKEN_IDS), model)
     if "prompt" in body and body["prompt"] is None:
         body = {**body, "prompt": NO_PROMPT}
     try:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from haimaker.http.errors import BadGatewayError, BadRequestError, invalid_parameter
-from haimaker.http.json import parse_json
+from haimaker.http.json import MAX_TOKEN_IDS, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import dataclass, replace
@@ -162,7 +162,7 @@ class EmbeddingRequest(OperationRequest):
 
 def parse(request: Request) -> EmbeddingRequest:
     """Raises BadRequestError."""
-    body = with_model(parse_json(request.body), request.path.get("model"))
+    body = with_model(parse_json(request.body, values=MAX_TOKEN_IDS), request.path.get("model"))
     if "output_dimension" in body and body.get("dimensions") is None:  # as Voyage, Mistral and Cohere call them
         body = {
             **{name: value for name, value in body.items() if name != "output_dimension"},

@@ -222,6 +222,9 @@ class Balance:
     """Of them, those that nobody settled in time; the next write that meets them charges them."""
     models: Mapping[str, ModelBalance] = field(default_factory=dict)
     """Of the models that the account limits."""
+    requests_left: int = field(default=UNLIMITED, compare=False)
+    tokens_left: int = field(default=UNLIMITED, compare=False)
+    """Of this minute."""
 
 
 @dataclass(frozen=True, slots=True)

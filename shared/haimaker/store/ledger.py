@@ -31,6 +31,7 @@ from haimaker.store.model_counters import (
     NO_MODELS,
     UNUSED,
     AllCounters,
+    ModelCounters,
     decode_hold,
     encode_hold,
     initial_model_counters,
@@ -142,6 +143,33 @@ def denial(counters: Counters, reservation: Reservation) -> Denied | None:
     return None
 
 
+def foreseen_denial(balance: Balance, reservation: Reservation) -> Denied | None:
+    """The refusal that a balance shows to be certain, whichever version of the account was planned with: by the account's own
+    limits and by those of the model that the request names."""
+    account, limits = balance.account, limits_of(balance.account)
+    taken = {model: each.spend_nanousd + each.held_nanousd for model, each in balance.models.items()}
+    shown = Counters(
+        account_id=account.id,
+        config=encode_account(account),
+        version=account.version,
+        blocked=account.blocked,
+        expires_s=account.expires_s,
+        window_end_s=balance.window_end_s,
+        budget=limits["budget"],
+        remaining=limits["budget"] - balance.spend_nanousd - balance.held_nanousd,
+        total_spend=balance.total_spend_nanousd,
+        rpm_limit=limits["rpm"],
+        tpm_limit=limits["tpm"],
+        parallel_limit=limits["parallel"],
+        free_slots=limits["parallel"] - balance.reservations + balance.expired_reservations,
+        requests_left=balance.requests_left,
+        tokens_left=balance.tokens_left,
+        models={model: ModelCounters(amount, balance.models[model].window_end_s) for model, amount in taken.items()},
+    )
+    holds = tuple(hold for hold in reservation.models if hold.targets is None)
+    return denial(shown, replace(reservation, version=account.version, models=holds))
+
+
 def _denial_reason(counters: Counters, reservation: Reservation) -> DenialReason | None:
     """A reservation of nothing passes any budget, even an overdrawn one."""
     if counters.blocked:
@@ -190,6 +218,8 @@ def balance(counters: Counters, reservations: Sequence[Reservation], now_s: floa
         reservations=len(reservations),
         expired_reservations=sum(is_expired(reservation, now_s) for reservation in reservations),
         models=model_balances(account, counters.models, reservations, now_s),
+        requests_left=counters.requests_left,
+        tokens_left=counters.tokens_left,
     )
 
 

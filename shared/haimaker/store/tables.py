@@ -284,6 +284,8 @@ def total_balance(items: Sequence[Item], now_s: float) -> Balance:
         total_spend_nanousd=first.total_spend_nanousd + sum(each.total_spend_nanousd for each in rest),
         reservations=first.reservations + sum(each.reservations for each in rest),
         expired_reservations=first.expired_reservations + sum(each.expired_reservations for each in rest),
+        requests_left=first.requests_left + sum(each.requests_left for each in rest),
+        tokens_left=first.tokens_left + sum(each.tokens_left for each in rest),
     )
 
 

@@ -275,7 +275,8 @@ class Relay:
             self.exchange.attempts.cancel.request()
 
     def _error_event(self, error: APIError) -> bytes:
-        return self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
+        """With what had come before it and was not written yet."""
+        return self._take_waiting() + self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
 
     def _next(self, silence_s: float) -> object:
         """The next item, END, or SILENCE after `silence_s`. Raises APIError, also at the deadline, and ClientLeft."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic_core import PydanticCustomError
 
+from haimaker.http.json import MAX_TOKEN_IDS
 from haimaker.lean_dataclasses import dataclass
 from haimaker.lean_pydantic import AfterValidator, Field, StrictInt, StrictStr
 
@@ -20,7 +21,6 @@ MAX_ITEMS = 10_000
 """Of a list whose items are things: messages, tools, documents."""
 MAX_PARTS = 4_096
 """Of a list in each item of another one, as of a message's content."""
-MAX_TOKEN_IDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

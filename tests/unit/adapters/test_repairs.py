@@ -70,7 +70,7 @@ TARGETS: tuple[tuple[str, str], ...] = (
     ("mistral", "vertex_ai/mistral-medium-3"),
     ("openai", "openai/gpt-4o"),
     ("responses", "responses/gpt-6-astra"),
-    ("openai", "databricks/databricks-claude-sonnet-4-5"),
+    ("openai", "databricks/databricks-gemini-2-5-pro"),
 )
 """With the vendor whose types and rules hold there."""
 CONVERSATIONS: dict[str, list[JSON]] = {

@@ -681,7 +681,7 @@ STREAMS = [
     # https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
     Stream(
         "databricks, content in parts",
-        "databricks/databricks-claude-opus-5-5",
+        "databricks/databricks-gpt-oss-120b",
         [
             delta(
                 role="assistant",
@@ -718,7 +718,7 @@ def folded(stream: Stream, size: int) -> Any:
     if is_aws:
         raw, decode = event_messages.stream(stream.events), eventstream.decode
     else:
-        done = b"" if attempt.provider.adapter not in ("openai", "mistral", "databricks") else b"data: [DONE]\n\n"
+        done = b"" if attempt.provider.adapter not in ("openai", "mistral") else b"data: [DONE]\n\n"
         bodies = (event if isinstance(event, bytes) else b"data: " + dumps(event) + b"\n\n" for event in stream.events)
         raw, decode = b"".join(bodies) + done, sse.decode
     state = ChatCompletionStreamState()

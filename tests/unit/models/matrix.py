@@ -189,7 +189,6 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         (
             "sonar-reasoning-pro",
             "r1-1776",
-            "minimax-m3",
             "llama-3.1-nemotron-ultra",
             "exaone-deep-32b",
             "smollm3-3b",
@@ -198,6 +197,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ),
         ("openrouter/any/{}",),
     ),
+    **dict.fromkeys(("MiniMax-M4", "MiniMax-M3.1-Flash", "MiniMax-M3", "MiniMax-M2.7"), ("minimax/{}", "openrouter/minimax/{}")),
     "nova-premier": ("amazon_nova/{}",),
     "doubao-seed-2": ("volcengine/{}",),
     "mimo-v2": ("xiaomi_mimo/{}",),

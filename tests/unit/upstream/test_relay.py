@@ -276,13 +276,14 @@ def test_what_has_come_meanwhile_is_written_at_once() -> None:
     assert len(written) <= -(-200 // relay.MAX_JOINED) + 1
 
 
-def test_an_error_after_the_head_ends_a_stream() -> None:
+@pytest.mark.parametrize("head", [HEAD, OF_ONE_CALL], ids=["two threads", "one thread"])
+def test_an_error_after_the_head_ends_a_stream(head: ResponseHead) -> None:
     def breaking(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
-        yield HEAD
+        yield head
         yield b"a"
         raise APIError("Broken.", code="internal_error")
 
-    pieces = list(body(start(Scripted(breaking))))
+    pieces = list(body(start(Scripted(breaking), send_now=lambda piece: None)))
     assert pieces[0].startswith(b"a")
     assert b'"code":"internal_error"' in pieces[-1]
 

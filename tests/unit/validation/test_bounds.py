@@ -14,7 +14,7 @@ import pytest
 import haimaker
 from haimaker.api import account_fields
 from haimaker.http.errors import BadRequestError
-from haimaker.http.json import MAX_CONTAINERS, MAX_FLOATS, MAX_NAMES, MAX_VALUES, parse_json
+from haimaker.http.json import MAX_CONTAINERS, MAX_FLOATS, MAX_NAMES, MAX_TOKEN_IDS, MAX_VALUES, parse_json
 from haimaker.http.values import Request
 from haimaker.lean_pydantic import BaseModel, schema_of
 from haimaker.operations import embeddings, moderations, rerank, speech
@@ -98,7 +98,7 @@ HOSTILE = [
     pytest.param(sent(rerank.parse), filled(b'{"model":"m","query":"q","documents":[', b"1,", b"1]}"), id="numbers for documents"),
     pytest.param(sent(rerank.parse), b'{"model":"m","query":"q","documents":[' + b"1," * 900_000 + b"1]}", id="fewer of them"),
     pytest.param(sent(embeddings.parse), filled(b'{"model":"m","input":[', b"{},", b"1]}"), id="inputs"),
-    pytest.param(sent(embeddings.parse), b'{"model":"m","input":[' + b"[]," * 45_000 + b"1]}", id="lists for inputs"),
+    pytest.param(sent(embeddings.parse), b'{"model":"m","input":[' + b"[]," * 18_000 + b"1]}", id="lists for inputs"),
     pytest.param(sent(moderations.parse), filled(b'{"input":[', b"1,", b"1]}"), id="moderations"),
     pytest.param(sent(speech.parse), filled(b'{"model":"m","input":"a","voice":[', b"1,", b"1]}"), id="voice"),
     pytest.param(
@@ -128,12 +128,21 @@ def test_a_body_of_many_mistakes_is_refused_at_its_first(parse: Callable[[bytes]
 def test_nor_does_it_take_much_memory() -> None:
     tracemalloc.start()
     try:
-        for raw in (filled(CHAT, b"{},", b"{}]}"), CHAT + b"{}," * 45_000 + b"{}]}"):
+        for raw in (filled(CHAT, b"{},", b"{}]}"), CHAT + b"{}," * 18_000 + b"{}]}"):
             with pytest.raises(BadRequestError):
                 parse_chat(raw)
         assert tracemalloc.get_traced_memory()[1] < 10 * LARGE
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("parse", "head"), [(sent(embeddings.parse), b'{"model":"m","input":['), (parse_completion, b'{"model":"m","prompt":[')]
+)
+def test_more_values_are_taken_where_they_are_tokens(parse: Callable[[bytes], object], head: bytes) -> None:
+    assert parse(head + b"1," * (MAX_TOKEN_IDS - 3) + b"1]}")
+    with pytest.raises(BadRequestError, match="too many values"):
+        parse(head + b"1," * MAX_TOKEN_IDS + b"1]}")
 
 
 @pytest.mark.parametrize(

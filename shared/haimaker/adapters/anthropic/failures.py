@@ -30,9 +30,10 @@ CODE: Mapping[str, str] = {
     "overloaded_error": "overloaded",
     "NOT_FOUND": "model_not_found",
     "RESOURCE_EXHAUSTED": "rate_limit_exceeded",
+    "REQUEST_LIMIT_EXCEEDED": "rate_limit_exceeded",
     "UNAVAILABLE": "overloaded",
 }
-"""By Anthropic's `type`, or Google's `status`."""
+"""By Anthropic's `type`, Google's `status`, or Databricks' `error_code`."""
 PHRASES: Mapping[str, tuple[str, ...]] = {
     "context_length_exceeded": (
         "prompt is too long",
@@ -54,7 +55,7 @@ DEFAULT_STREAM_STATUS = 502
 def read_error(body: object) -> ErrorFields:
     found = _error_of(body)
     message = next((str(found[name]) for name in ("message", "Message", "error") if isinstance(found.get(name), str)), "")
-    kind = next((found[name] for name in ("type", "status") if isinstance(found.get(name), str)), "")
+    kind = next((found[name] for name in ("type", "status", "error_code") if isinstance(found.get(name), str)), "")
     text = message.lower()
     phrased = next((code for code, phrases in PHRASES.items() if any(phrase in text for phrase in phrases)), None)
     param = PARAM.match(message)

@@ -9,6 +9,7 @@ from typing import Any
 from haimaker.adapters.repairs import arguments_object
 from haimaker.api.formats import gemini_thoughts
 from haimaker.http.errors import APIError
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.pricing import usage
@@ -157,8 +158,8 @@ class _Candidate:
             parts = [*parts, {"text": "", **({"thoughtSignature": signature} if signature else {})}]
         parts = [*parts, *(_function_call(call) for _, call in sorted(self.calls.items()))]
         told = {**self.shown(parts, to_logprobs(logprobs)), "finishReason": FINISH_REASON.get(self.reason or "stop", "STOP")}
-        google = (self.kept.get("extra_content") or {}).get("google") or {}
-        grounding = google.get("grounding_metadata") or to_grounding(self.annotations, self.text)
+        google = as_object(as_object(self.kept.get("extra_content")).get("google"))
+        grounding = as_object(google.get("grounding_metadata")) or to_grounding(self.annotations, self.text)
         return {**told, **({"groundingMetadata": grounding} if grounding else {})}
 
     def _call(self, index: int, piece: JSON) -> None:

@@ -47,10 +47,11 @@ def unsign(signature: Any) -> list[JSON]:
         return []
 
 
-def merge(pieces: Iterable[JSON]) -> list[JSON]:
-    """Details, each whole, of pieces of them: those with one place and one type are one. What is encrypted comes whole."""
+def merge(pieces: Iterable[Any]) -> list[JSON]:
+    """Details, each whole, of pieces of them: those with one place and one type are one. What is encrypted comes whole, and what is
+    no object is left out."""
     made: dict[tuple[str, ...], JSON] = {}
-    for piece in pieces:
+    for piece in as_objects([*pieces]):
         own = str(piece.get("id")) if piece.get("type") == "reasoning.encrypted" else ""
         known = made.setdefault((str(piece.get("index")), str(piece.get("type")), own), {})
         for name, value in piece.items():

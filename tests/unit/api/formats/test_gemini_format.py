@@ -469,6 +469,27 @@ def test_what_was_thought_comes_back(message: JSON) -> None:
     assert made["messages"][1] == message
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"reasoning_details": [None, "a", 1]},
+        {"reasoning_details": [["a"], {"type": ["a"], "index": {}}]},
+        {"thinking_blocks": [None, "a"]},
+        {"extra_content": {"google": "a"}},
+        {"extra_content": {"google": {"grounding_metadata": "a", "thought_signature": 7}}},
+    ],
+)
+def test_what_is_no_thought_of_a_providers_is_left_out(said: JSON, streamed: bool) -> None:
+    message = {"role": "assistant", "content": "a", **said}
+    if streamed:
+        choices = [{"index": 0, "delta": message, "finish_reason": None}, {"index": 0, "delta": {}, "finish_reason": "stop"}]
+        answers = list(gemini_answers.events(({"choices": [choice]} for choice in choices), "r1"))
+    else:
+        answers = [gemini_answers.from_chat({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}, "r1")]
+    assert "".join(read(answer).text or "" for answer in answers) == "a"
+
+
 def test_a_signature_that_is_cut_is_no_thought() -> None:
     whole = gemini_thoughts.pack({"thinking_blocks": THINKING})
     cut = base64.b64encode(base64.b64decode(whole)[:-14]).decode()

@@ -76,7 +76,7 @@ function shown(app, block) {
     case "code":
       return html`${block.language ? html`<small>${block.language}</small>` : nothing}${code(app, block.text, "Code")}`;
     case "heading":
-      return html`<p class="title" role="heading" aria-level=${Math.min(6, block.level + 3)}><strong>${inline(block.text)}</strong></p>`;
+      return html`<p class="title" role="heading" aria-level=${Math.min(6, block.level + 2)}><strong>${inline(block.text)}</strong></p>`;
     case "numbers":
       return html`<ol>${block.items.map((item) => html`<li>${inline(item)}</li>`)}</ol>`;
     case "points":
