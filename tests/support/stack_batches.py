@@ -41,6 +41,8 @@ class StackBatches:
         s3 = boto3.client("s3", "us-east-1", endpoint_url=self.address, aws_access_key_id="AKID", aws_secret_access_key="secret")
         s3.create_bucket(Bucket=BUCKETS["Files"])
         self.s3 = s3
+        for key in self.objects():
+            s3.delete_object(Bucket=BUCKETS["Files"], Key=key)
         for name in SERVES:
             self.functions[name] = self.load(name)
         self._door = ThreadingHTTPServer(("127.0.0.1", 0), _door(self.functions))

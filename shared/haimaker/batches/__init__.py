@@ -21,6 +21,8 @@ from haimaker.store.documents import Document, Documents
 ID_PREFIX = "batch_hm"
 BATCHES, OPEN = "batches#", "open_batches#"
 """The kinds of documents: an owner's batches by id, and a folder's that have not ended."""
+QUEUE_HOME = "queue"
+"""Where the batches are that a queue has, in the place of a folder's name."""
 MAX_LINES = 50_000
 """https://platform.openai.com/docs/guides/batch#rate-limits"""
 COMPLETION_WINDOW, COMPLETION_WINDOW_S = "24h", 86_400

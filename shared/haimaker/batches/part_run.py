@@ -266,14 +266,20 @@ class PartRun:
 
     def _write(self, **fields: object) -> None:
         """Writes what was answered since the last time. Raises StoreUnavailable, BlobError, PartLost."""
-        sums, data, body = self._journal.sums, self._journal.entries(self._written), self.part.body
-        segments = body["segments"]
-        if data:
-            named = (body["deliveries"], sum(delivery == body["deliveries"] for delivery, _ in segments))
-            self._tools.blobs.put(segment_key(self.part.batch_id, self.part.number, *named), data, "text/plain")
-            segments = [*segments, named]
+        sums, data, delivery = self._journal.sums, self._journal.entries(self._written), self.part.body["deliveries"]
+        named = [delivery, sum(each == delivery for each, _ in self.part.body["segments"])]
         told = [sums.completed, sums.failed, sums.cost_nanousd, list(sums.tokens)]
-        kept = self._tools.queue.parts.put(self.part, segments=segments, sums=told, **fields)
-        if kept is None:
-            raise PartLost(f"part {self.part.number} of {self.part.batch_id}")
-        self.part, self._written = kept, self._written + len(data)
+        if data:
+            self._tools.blobs.put(segment_key(self.part.batch_id, self.part.number, *named), data, "text/plain")
+        for _ in range(2):
+            known = self.part.body["segments"]
+            segments = known if not data or named in known else [*known, named]
+            kept = self._tools.queue.parts.put(self.part, segments=segments, sums=told, **fields)
+            if kept:
+                self.part, self._written = kept, self._written + len(data)
+                return
+            now = self._tools.queue.parts.get(self.part.batch_id, self.part.number)
+            if now is None or now.body["deliveries"] != delivery:
+                break
+            self.part = now  # an earlier try to write it was carried out, but not told
+        raise PartLost(f"part {self.part.number} of {self.part.batch_id}")

@@ -11,14 +11,12 @@ from typing import NamedTuple
 
 from haimaker.aws.client import AWSError
 from haimaker.aws.queue import LONGEST_DELAY_S, MessageQueue
-from haimaker.batches import Batch, BatchDirectory
+from haimaker.batches import QUEUE_HOME, Batch, BatchDirectory
 from haimaker.batches.parts import PartDirectory
 from haimaker.http.values import JSON
 from haimaker.settings.settings import Settings
 from haimaker.store import Store, StoreUnavailable
 
-HOME = "queue"
-"""Where the batches are that a queue has, in the place of a folder's name."""
 TIMER_S = LONGEST_DELAY_S
 
 
@@ -59,7 +57,7 @@ def batch_queue(settings: Settings, store: Store) -> BatchQueue | None:
     """The queue of a stack's batches; None where it has none."""
     if not settings.batch_queue or settings.aws is None:
         return None
-    directory = BatchDirectory(store.documents, HOME)
+    directory = BatchDirectory(store.documents, QUEUE_HOME)
     return BatchQueue(MessageQueue(settings.aws, settings.batch_queue), directory, PartDirectory(store.documents))
 
 
