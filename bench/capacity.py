@@ -4,7 +4,7 @@ minutes: time is virtual there, so that the figures are the same on any machine.
 
 An account is one item, whose holds are those of the requests in flight, and each request writes it twice: to be admitted and to be
 settled. A write costs a unit for each KB of the item, and an item has 1,000 units a second. One that is asked for more often is
-split into up to 64 items, which each bear as much. All records of one key are one partition of an index.
+split into up to 64 items, which each bear as much, and its records into as many partitions of an index, up to 16.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
@@ -22,12 +22,13 @@ HOLD_BYTES = 84
 """Of a request of a key that is in no team."""
 SHARED_HOLD_BYTES = 170
 """Of one that its key and its team, or its key and its user, pay for."""
-KEY_RECORDS_A_SECOND = 1_000
-"""All records of one key are one partition of the index by account."""
+RECORDS_A_PART = 1_000
+MOST_PARTS = 16
+"""Of the records of one key, and of all, in the indexes."""
 WAITS_S = (0.2, 1, 5, 20, 60)
 PARTS = (1, 16, 64)
 MEASURED_SCALE = 0.1
-MEASURED = ((1, 500, 10), (5, 250, 15), (20, 100, 30))
+MEASURED = ((0.2, 1_000, 10), (1, 500, 10), (5, 250, 15), (20, 100, 30))
 """Seconds of an answer, the requests a second that one key is to bear, and seconds in which it fills up and grows."""
 MEASURED_S = 10
 
@@ -48,7 +49,8 @@ def lines() -> Iterator[str]:
     yield f"| ---: |{' ---: |' * 2 * len(PARTS)}"
     for wait_s in WAITS_S:
         key, team = (requests_a_second(wait_s, hold_bytes) for hold_bytes in (HOLD_BYTES, SHARED_HOLD_BYTES))
-        cells = [min(key * number, KEY_RECORDS_A_SECOND) for number in PARTS] + [team * number for number in PARTS]
+        of_key = [min(key * number, RECORDS_A_PART * min(number, MOST_PARTS)) for number in PARTS]
+        cells = [*of_key, *(team * number for number in PARTS)]
         yield f"| {wait_s} s | " + " | ".join(f"{cell:,}" for cell in cells) + " |"
 
 

@@ -4,6 +4,7 @@ Every command first says what it will do, and in which account. No secret is an 
 an output, but for the new administrator's key, which is printed once.
 """
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from .totals_repair import repair_totals
 
 NEEDS_CLONE = "This needs the template and its build, which only a clone of the repository has: see docs/deploy.md there."
 SAM = ROOT / ".venv-aws" / "bin" / "sam"
+BUILT, ROLLOUT = (ROOT / ".aws-sam" / "build" / name for name in ("template.yaml", "rollout.yaml"))
 PUBLISHED = "Written: who serves takes them within ten minutes, what is deployed later only if its own are older."
 UNCHANGED = "These prices are there already."
 HEALTH = "events/models_health.json"
@@ -54,8 +56,14 @@ class Operator:
         if built:
             return built
         given = [f"{name}={value}" for name, value in settings.items()]
-        confirmation = ["--no-confirm-changeset"] if confirmed else []
-        deployed = self.run([str(SAM), "deploy", *self._stack_options(), *confirmation, "--parameter-overrides", *given])
+        options = [*self._stack_options(), *(["--no-confirm-changeset"] if confirmed else [])]
+        if (rollout := settings[template_settings.ROLLOUT]) != "none":
+            digest = hashlib.sha256("\n".join(given).encode()).hexdigest()[:12]
+            script = [str(SAM.with_name("python")), str(ROOT / "scripts" / "rollout_template.py")]
+            if failed := self.run([*script, rollout, digest, str(BUILT), str(ROLLOUT)]):
+                return failed
+            options += ["--template-file", str(ROLLOUT)]
+        deployed = self.run([str(SAM), "deploy", *options, "--parameter-overrides", *given])
         return deployed or self._tell_addresses()
 
     def admin_key(self) -> int:

@@ -14,6 +14,7 @@ from .stack import DEFAULT_STACK, OperatorError
 
 MAX_NAME = 43
 """A stack's name is part of its functions' names, which have at most 64 characters."""
+ROLLOUT = "Rollout"
 URLS, BY_DAY = "FunctionUrls", "RecordsByDay"
 """What an upgrade does not change by itself, since addresses, or the records of a release before, hang on it."""
 

@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -53,11 +53,17 @@ TEAM_ADMINS = frozenset({"key_generate", "key_update", "key_block", "key_unblock
 """What a team's administrator may change, of keys of its team."""
 LONGEST_S = 30.0
 """For an answer to come to its end, of providers that all answer at once or break off, on a machine that does much else."""
-KEPT_THREADS, KEPT_BYTES = 64, 200 * 2**20
-"""What a gateway keeps for who comes next: threads of answers and look-ups, caches, and what the allocator gives back to nobody."""
-SEEN_RESPONSES = 200
+KEPT_THREADS, KEPT_BYTES = 96, 200 * 2**20
+"""What a gateway keeps for who comes next: threads of answers and look-ups, 32 of batches, caches, and what the allocator gives
+back to nobody."""
+SETTLES_S = 120.0
+"""By when nothing is held any more: batches ask a provider that fails again, after a while."""
+SEEN = 200
+"""Ids that a client remembers."""
 VERBOSE = b'name="response_format"\r\n\r\nverbose_json\r\n'
-RESPONSE_ID = re.compile(rb'"id": ?"(resp_[A-Za-z0-9_-]{1,80})"')
+KEPT_ID = re.compile(rb'"(?:id|output_file_id|error_file_id)": ?"((?:resp_|file-hm|batch_hm)[A-Za-z0-9_-]{1,80})"')
+KEPT = ("responses", "files_create", "files_list", "files_retrieve", "batches_", "messages_batches_")
+"""Operations that tell ids of what is kept, or what their names begin with."""
 
 
 @dataclass
@@ -69,13 +75,15 @@ class Client:
     links: list[str]
     random: Random
     counts: Counter[str] = field(default_factory=Counter)
-    responses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=SEEN_RESPONSES))
-    """Ids that were seen, and the place of the key that saw them."""
+    kept_for: dict[str, frozenset[int]] = field(default_factory=dict)
+    """Ids that were seen, of responses, files and batches, and the places of the keys that saw them."""
+    kept: float = 0.1
+    """The part of requests for files and batches."""
     _kept: socket.socket | None = None
 
     def ask(self) -> str:
         """One request; what is wrong with its answer, empty if nothing is."""
-        asked = requests.make(self.random, self.keys, self.links, [seen for seen, _ in self.responses])
+        asked = requests.make(self.random, self.keys, self.links, [*self.kept_for], self.kept)
         try:
             wrong = self._leave(asked) if self.random.random() < 0.12 else self._await(asked)
             return f"{wrong} after {asked.data[:2_000]!r}" if wrong else ""
@@ -141,8 +149,14 @@ class Client:
             return wrong
         if status < 300 and not asked.is_damaged and (wrong := self._beyond(asked)):
             return f"{asked.operation}: {wrong}, {body[:500]!r}"
-        if asked.operation == "responses" and (found := RESPONSE_ID.search(body)):
-            self.responses.append((found[1].decode(), asked.key))
+        if asked.operation.startswith(KEPT) and status < 300 and not asked.is_damaged:
+            for found in KEPT_ID.findall(body):
+                seen_by = self.kept_for.setdefault(found.decode(), frozenset({asked.key}))
+                if not found.startswith(b"resp_") and seen_by.isdisjoint(_same_owner(asked.key)):
+                    return f"{asked.operation}: an id of another key's, {body[:500]!r}"
+                self.kept_for[found.decode()] = seen_by | {asked.key}  # a provider gives several keys one id
+            for seen in [*self.kept_for][:-SEEN]:
+                del self.kept_for[seen]
         return ""
 
     def _beyond(self, asked: Asked) -> str:
@@ -153,9 +167,8 @@ class Client:
             return "an answer for a key that is unknown, blocked or expired"
         if asked.operation in CHANGING and asked.key != 0 and not (asked.key == TEAM_ADMIN and asked.operation in TEAM_ADMINS):
             return "a change by a key that is no administrator's"
-        its = OF_TEAM if asked.key in OF_TEAM else (asked.key,)
-        if asked.stored and not any((asked.stored, key) in self.responses for key in its):
-            return "another key's response"
+        if asked.stored and self.kept_for[asked.stored].isdisjoint(_same_owner(asked.key)):
+            return "another key's response, file or batch"
         return ""
 
 
@@ -228,7 +241,7 @@ def run_clients(number: int, known: Client, seconds: float, seed: int) -> tuple[
     """Several clients for a while: how many requests they sent, what they counted, and what was wrong."""
     until_s, tries, faults = time.monotonic() + seconds, Counter[int](), list[str]()
     clients = [
-        replace(known, random=Random(seed * number + client), counts=Counter(), responses=known.responses.copy())
+        replace(known, random=Random(seed * number + client), counts=Counter(), kept_for={**known.kept_for})
         for client in range(number)
     ]
 
@@ -245,6 +258,11 @@ def run_clients(number: int, known: Client, seconds: float, seed: int) -> tuple[
     for thread in threads:
         thread.join()
     return tries.total(), sum((client.counts for client in clients), Counter()), faults
+
+
+def _same_owner(key: int) -> tuple[int, ...]:
+    """The places of the keys that see what is kept for one of them."""
+    return OF_TEAM if key in OF_TEAM else (key,)
 
 
 def judge(asked: Asked, status: int, content_type: str, body: bytes) -> str:
@@ -272,7 +290,7 @@ def judge(asked: Asked, status: int, content_type: str, body: bytes) -> str:
 
 def settled(at: World) -> list[str]:
     """What is not as it was, once all is over."""
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + SETTLES_S
     while ((held := _held(at.home)) or _threads_more(at) > KEPT_THREADS) and time.monotonic() < until_s:
         time.sleep(0.5)
     found = [f"{len(held)} accounts still hold something"] if held else []

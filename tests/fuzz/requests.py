@@ -35,7 +35,7 @@ MODELS = (
 """Of chats in any format: one of each way to call."""
 SAME_FORMAT: Mapping[str, tuple[str, ...]] = {
     "messages": ("anthropic/",),
-    **dict.fromkeys(("responses", "responses_compact"), ("openai/", "xai/")),
+    **dict.fromkeys(("responses", "responses_compact"), ("openai/", "xai/", "openrouter/", "groq/")),
     **dict.fromkeys(("gemini_generate", "gemini_stream"), ("gemini/",)),
     "responses_retrieve": ("",),
 }
@@ -156,6 +156,14 @@ BODIES |= {
     "messages_batches_create": {"requests": [{"custom_id": "a", "params": BODIES["messages"]}]},
     "key_import": {"keys": [{"key": "sk-hm-import", "max_budget": 1}]},
 }
+BATCHED = (
+    ("chat_completions", "/v1/chat/completions"),
+    ("chat_completions", "/v1/chat/completions"),
+    ("responses", "/v1/responses"),
+    ("embeddings", "/v1/embeddings"),
+    ("moderations", "/v1/moderations"),
+)
+ENDPOINTS = [url for _, url in BATCHED]
 TEXT_OPERATIONS = ("chat_completions", "messages", "responses", "gemini_generate", "gemini_stream", "completions")
 QUERIES = (
     "after",
@@ -178,7 +186,18 @@ VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", 
 SEGMENTS = ("x", "new", "info", "list", "update", "openai%2Fgpt-4o-mini", "%00", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "é")
 MODEL_ROUTES = tuple(route for route in ROUTES if route.operation in MODEL_OPERATIONS and route.operation not in TEXT_OPERATIONS)
 TEXT_ROUTES = tuple(route for route in ROUTES if route.operation in TEXT_OPERATIONS and "deployments" not in route.template)
-STORED = ("responses_retrieve", "responses_delete", "responses_cancel", "responses_input_items")
+KEPT_ROUTES = tuple(
+    route for route in (*ROUTES, *LOCAL_ROUTES) if route.operation.startswith(("files_", "batches_", "messages_batches_"))
+)
+RESPONSE, FILE, BATCH = "resp_", "file-hm", "batch_hm"
+"""How ids begin of what is kept for a key."""
+STORED: Mapping[str, str] = {
+    **dict.fromkeys(("responses_retrieve", "responses_delete", "responses_cancel", "responses_input_items"), RESPONSE),
+    **dict.fromkeys(("files_retrieve", "files_content", "files_delete"), FILE),
+    **dict.fromkeys(("batches_retrieve", "batches_cancel"), BATCH),
+    **{f"messages_batches_{what}": BATCH for what in ("retrieve", "delete", "cancel", "results")},
+}
+"""What operations name in their path."""
 GOOD_KEYS = 3
 """How many of the known keys may ask models."""
 UNKNOWN_KEYS = ("", "sk-hm-x", "é", "a" * 900)
@@ -194,7 +213,7 @@ class Asked(NamedTuple):
     key: int
     """Whose, by its place among the known ones; -1 is nobody's."""
     stored: str
-    """The response that it names."""
+    """The response, file or batch that it names."""
     is_damaged: bool
     """Whether bytes of it were changed, so that it may be no HTTP."""
     has_damaged_form: bool = False
@@ -206,18 +225,22 @@ class Asked(NamedTuple):
         return self.operation in SAME_FORMAT and (not self.model or self.model.startswith(SAME_FORMAT[self.operation]))
 
 
-def make(random: Random, keys: Sequence[str], links: Sequence[str], responses: Sequence[str]) -> Asked:
-    """A request of one of these keys, or of nobody; `responses` are ids that were seen."""
-    share = random.random()
-    route = random.choice(TEXT_ROUTES if share < 0.5 else MODEL_ROUTES if share < 0.8 else (*ROUTES, *LOCAL_ROUTES))
-    stored = random.choice(responses) if responses and route.operation in STORED and random.random() < 0.8 else ""
+def make(random: Random, keys: Sequence[str], links: Sequence[str], seen: Sequence[str], kept: float = 0.1) -> Asked:
+    """A request of one of these keys, or of nobody; `seen` are ids of what was kept for some key, `kept` is the part of requests
+    for files and batches."""
+    share = random.random() - kept
+    routes = (
+        KEPT_ROUTES if share < 0 else TEXT_ROUTES if share < 0.45 else MODEL_ROUTES if share < 0.7 else (*ROUTES, *LOCAL_ROUTES)
+    )
+    route = random.choice(routes)
+    stored = _seen(random, STORED[route.operation], seen) if route.operation in STORED and random.random() < 0.8 else ""
     model = _model(random, route.operation)
     path = _path(random, route, model, stored)
     content_type, raw, has_damaged_form = "application/json", b"", False
     if route.operation in FORMS:
         content_type, raw, has_damaged_form = _form(random, route.operation, model)
     elif route.method == "POST":
-        body = _body(random, route.operation, model, links, responses)
+        body = _body(random, route.operation, model, links, seen)
         raw = dumps(body) if random.random() < 0.6 else raw_of(random, body)
         if route.operation in SAME_FORMAT and b'"model": "%b"' % model.encode() not in raw:
             model = ""
@@ -266,7 +289,13 @@ def _path(random: Random, route: Route, model: str, stored: str) -> str:
     return path + "?alt=sse" if action == "streamGenerateContent" and random.random() < 0.7 else path
 
 
-def _body(random: Random, operation: str, model: str, links: Sequence[str], responses: Sequence[str]) -> Any:
+def _seen(random: Random, prefix: str, seen: Sequence[str]) -> str:
+    """An id of this kind; empty where none was seen."""
+    of_kind = [each for each in seen if each.startswith(prefix)]
+    return random.choice(of_kind) if of_kind else ""
+
+
+def _body(random: Random, operation: str, model: str, links: Sequence[str], seen: Sequence[str]) -> Any:
     body: Any = BODIES.get(operation, CHAT if operation == "chat_completions" else {})
     recorded = _recorded().get("chat" if operation == "chat_completions" else operation, ())
     if recorded and random.random() < 0.3:
@@ -277,12 +306,19 @@ def _body(random: Random, operation: str, model: str, links: Sequence[str], resp
         body = {**body, "stream": random.random() < 0.5} if not operation.startswith("gemini_") else body
         if operation == "responses" and random.random() < 0.4:
             body = {**body, "store": True}
-            if responses and random.random() < 0.3:
-                body["previous_response_id"] = random.choice(responses)
+            if random.random() < 0.3 and (earlier := _seen(random, RESPONSE, seen)):
+                body["previous_response_id"] = earlier
             if random.random() < 0.2:
                 body["background"] = True
+        if operation == "chat_completions" and random.random() < 0.01 and (file := _seen(random, FILE, seen)):
+            body = {**body, "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": file}}]}]}
         if operation == "chat_completions" and links and random.random() < LINKED:
             body = with_link(body, random.choice(links))
+    if operation == "batches_create" and random.random() < 0.9 and (file := _seen(random, FILE, seen)):
+        body = {**body, "input_file_id": file, "endpoint": random.choice(ENDPOINTS)}
+    if operation == "messages_batches_create":
+        params = {**BODIES["messages"], "model": model, "max_tokens": random.choice((1, 50))}
+        body = {"requests": [{"custom_id": f"c{number}", "params": params} for number in range(random.choice((1, 3, 40)))]}
     return body
 
 
@@ -298,6 +334,8 @@ def _form(random: Random, operation: str, model: str) -> tuple[str, bytes, bool]
     fields = form if random.random() < 0.5 else mutated(random, form)
     named = [(name, value) for name, value in fields.items() if isinstance(value, str)] if isinstance(fields, dict) else []
     name, file = FILES[operation]
+    if operation == "files_create" and random.random() < 0.8:
+        file = UploadedFile("a.jsonl", "application/jsonl", _lines(random))
     if random.random() < 0.2:
         file = UploadedFile(file.name, file.content_type, damaged(random, file.data))
     content_type, raw = multipart.encode(
@@ -305,6 +343,17 @@ def _form(random: Random, operation: str, model: str) -> tuple[str, bytes, bool]
     )
     is_damaged = random.random() < 0.2
     return content_type, damaged(random, raw) if is_damaged else raw, is_damaged
+
+
+def _lines(random: Random) -> bytes:
+    """A file of a batch: most of its lines can be answered."""
+    made = []
+    for number in range(random.choice((1, 3, 40))):
+        operation, url = random.choice(BATCHED)
+        body = {**(BODIES | {"chat_completions": CHAT})[operation], "model": _model(random, operation)}
+        line: Any = {"custom_id": f"c{number}", "method": "POST", "url": url, "body": body}
+        made.append(dumps(line) if random.random() < 0.8 else raw_of(random, line))
+    return b"\n".join(made)
 
 
 def _model(random: Random, operation: str) -> str:

@@ -31,7 +31,7 @@ from haimaker.stored_files.uploads import PARTS as PARTS_OF_FILES
 from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
 from scripts.tables_template import tables_template
-from tests.support.aws_tools import ROOT, run
+from tests.support.aws_tools import ROOT, TRANSLATE, run
 from tests.support.roles import OF_AWS_ITSELF
 
 ASKING = (
@@ -491,6 +491,53 @@ def test_an_upgrade_makes_one_index_and_the_deployment_after_it_takes_one_away(r
     for table, name in (("accounts", "AccountsTable"), ("records", "RecordsTable")):
         keys = resources[name]["Properties"]["KeySchema"]
         assert keys == BEFORE_PARTS[table]["KeySchema"], "another key would be another table"
+
+
+@pytest.fixture(scope="module")
+def rolled(resources):
+    """The same stack with Rollout, as AWS's translator makes it; its layer has another name, and gets this one's."""
+    (layer,) = (name for name in resources if name.startswith("HaimakerLayer"))
+    found = run("python", "-c", TRANSLATE, "Canary10Percent5Minutes", "0123")
+    return json.loads(re.sub(r"HaimakerLayer[0-9a-f]{10}", layer, found))
+
+
+def test_a_release_can_reach_some_requests_first_and_no_address_changes(template, resources, rolled):
+    """Turned on, and off again: all that a stack has stays what it is, but for what the API calls."""
+    assert rolled["Outputs"] == template["Outputs"]
+    added = {name: one for name, one in rolled["Resources"].items() if name not in resources}
+    changed = {name for name, one in resources.items() if rolled["Resources"].get(name) not in (one, None)}
+    functions = {one["Properties"]["FunctionName"]["Ref"] for name, one in resources.items() if name.endswith("ApiPermission")}
+    deployment = {name for name in resources if name.startswith("GatewayApiDeployment")}
+    assert {name for name in resources if name not in rolled["Resources"]} == deployment
+    by_itself = "ResponsesFunctionEventInvokeConfig"
+    assert changed == functions | {"GatewayApi", "GatewayApiv1Stage", by_itself}
+    once = {**rolled["Resources"][by_itself]["Properties"], "DestinationConfig": {}}
+    assert once == resources[by_itself]["Properties"], "an answer in the background is made once"
+    for name in functions:
+        before, now = resources[name]["Properties"], rolled["Resources"][name]["Properties"]
+        assert now == {**before, "Description": f"{before['Description']}; settings 0123"}
+    kinds = {(one["Type"], one.get("DeletionPolicy")) for name, one in added.items() if name.startswith("ChatCompletions")}
+    assert kinds == {
+        ("AWS::Lambda::Version", "Retain"), ("AWS::Lambda::Alias", None),
+        ("AWS::CodeDeploy::DeploymentGroup", None), ("AWS::Lambda::Permission", None),
+    }  # fmt: skip
+
+
+def test_with_a_rollout_the_api_calls_aliases_that_move_back_when_an_alarm_rings(resources, rolled):
+    there = rolled["Resources"]
+    called = json.dumps(there["GatewayApi"]["Properties"]["Body"]["paths"])
+    aliases = {name for name, one in there.items() if one["Type"] == "AWS::Lambda::Alias"}
+    assert "Function.Arn}" not in called
+    assert set(re.findall(r"\$\{(\w+)\}/(?:response-streaming-)?invocations", called)) == aliases
+    allowed = {one["Properties"]["FunctionName"]["Ref"] for name, one in there.items() if name.endswith("AliasApiPermission")}
+    assert allowed == aliases
+    for group in (one for one in there.values() if one["Type"] == "AWS::CodeDeploy::DeploymentGroup"):
+        alarms = {alarm["Name"]["Ref"] for alarm in group["Properties"]["AlarmConfiguration"]["Alarms"]}
+        assert alarms <= resources.keys()
+        assert all("Condition" not in resources[alarm] for alarm in alarms)
+        assert group["Properties"]["AutoRollbackConfiguration"]["Enabled"]
+    for name in aliases:
+        assert "CodeDeployLambdaAliasUpdate" in there[name]["UpdatePolicy"]
 
 
 def test_records_expire_and_new_ones_are_rolled_up(resources):

@@ -21,6 +21,11 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 template = yaml_parse(open("template.yaml").read())
+if len(sys.argv) > 1:
+    sys.path.append(".")
+    from scripts.rollout_template import with_rollout
+
+    template = with_rollout(template, *sys.argv[1:])
 for resource in template["Resources"].values():  # `sam package` puts local folders into a bucket
     for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
         resource["Properties"][name] = "s3://bucket/" + resource["Properties"][name]

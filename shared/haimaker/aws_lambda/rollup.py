@@ -63,7 +63,7 @@ class RecordTotals:
 
 def record_totals(item: Mapping[str, Any]) -> RecordTotals:
     """What the item of a record adds. Raises KeyError, TypeError or ValueError if it is not a record's."""
-    detail, day, account_id = json.loads(item["detail"]), tables.day(item["started_s"]), item["account"]
+    detail, day, account_id = json.loads(item["detail"]), tables.day(item["started_s"]), tables.split_name(item["account"])[0]
     places = {TotalKey("total", f"{by}#{day}#{name}") for by, name in names_of(account_id, detail)}
     places |= {TotalKey("total", f"day#{day}"), TotalKey(account_id, f"day#{day}")}
     return RecordTotals(

@@ -55,9 +55,9 @@ def with_limits(
     for attempt in attempts:
         if can_be_shortened(request):
             limit = request.output_limit(attempt, default, affordable.output_tokens)
-            attempt = replace(attempt, max_output_tokens=limit)
+            attempt = attempt.copy(max_output_tokens=limit)
         calls = request.tool_calls(attempt)
-        limited.append(replace(attempt, max_tool_calls=min(calls, affordable.tool_calls or calls)) if calls else attempt)
+        limited.append(attempt.copy(max_tool_calls=min(calls, affordable.tool_calls or calls)) if calls else attempt)
     return limited
 
 
@@ -68,7 +68,7 @@ def bound_cost(request: OperationRequest, attempts: Sequence[Attempt], default: 
     """
     found = (_max_cost_nanousd(request, attempt, default) for attempt in attempts)
     tokens = max(request.estimate_rate_tokens(attempt, default) for attempt in attempts)
-    prompt = max(request.estimate_usage(attempt).prompt for attempt in attempts)
+    prompt = max(request.estimate_prompt(attempt) for attempt in attempts)
     return CostBound(max((cost for cost in found if cost is not None), default=0), tokens, prompt)
 
 

@@ -58,10 +58,13 @@ class ModelInfo:
     """Whether the deployer gave prices, which then count more than what the provider reports."""
     thresholds_k: tuple[int, ...] = field(init=False)
     """Thousands of prompt tokens above which other rates apply, largest first."""
+    _dearest: dict[tuple[object, ...], int] = field(init=False, compare=False, repr=False)
+    """What `dearest_rate` has found."""
 
     def __post_init__(self) -> None:
         sizes_k = {int(found[1]) for found in map(THRESHOLD.search, self.rates) if found}
         object.__setattr__(self, "thresholds_k", tuple(sorted(sizes_k, reverse=True)))
+        object.__setattr__(self, "_dearest", {})
 
     @classmethod
     def unknown(cls, provider: str, model: str, mode: str = "chat") -> "ModelInfo":
@@ -178,10 +181,18 @@ class ModelInfo:
         found = sized or tiered or rates.get(name)
         return None if found is None else _units(found)
 
-    def dearest_rate(self, names: Iterable[str], prompt_tokens: int, service_tiers: Iterable[str | None]) -> int:
+    def dearest_rate(self, names: tuple[str, ...], prompt_tokens: int, service_tiers: Iterable[str | None]) -> int:
         """The highest of all rates that `rate` may find, in units, for a prompt of up to this size."""
-        sizes = ["", *(f"_above_{size_k}k_tokens" for size_k in self.thresholds_k if prompt_tokens > size_k * 1000)]
-        endings = ["", *(f"_{SERVICE_TIERS[tier]}" for tier in service_tiers if tier in SERVICE_TIERS)]
+        exceeded = [size_k for size_k in self.thresholds_k if prompt_tokens > size_k * 1000]
+        tiers = [SERVICE_TIERS[tier] for tier in service_tiers if tier in SERVICE_TIERS]
+        asked = names, len(exceeded), *tiers
+        if asked not in self._dearest:
+            self._dearest[asked] = self._find_dearest(names, exceeded, tiers)
+        return self._dearest[asked]
+
+    def _find_dearest(self, names: tuple[str, ...], exceeded: Iterable[int], tiers: Iterable[str]) -> int:
+        sizes = ["", *(f"_above_{size_k}k_tokens" for size_k in exceeded)]
+        endings = ["", *(f"_{tier}" for tier in tiers)]
         variants = [f"{name}{size}{ending}" for name in names for size in sizes for ending in endings]
         found = [rates[name] for rates in (self.rates, self.off_peak_rates) for name in variants if name in rates]
         return max(map(_units, found), default=0)

@@ -1,6 +1,6 @@
 """One try at one target."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -35,6 +35,12 @@ class Attempt:
     def __post_init__(self) -> None:
         traits = traits_of(self.model_info.provider, self.model_info.model, self.model_info.supports, self.provider.family)
         object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
+
+    def copy(self, **changes: Any) -> "Attempt":
+        """With other values of fields that its traits do not depend on, which `replace` would look up again."""
+        made = object.__new__(Attempt)
+        object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
+        return made
 
     @property
     def target(self) -> str:

@@ -134,6 +134,9 @@ class TextRequest(OperationRequest):
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         return Usage(input=self.estimate_prompt_tokens(), output=usage.estimate_tokens(sent_bytes))
 
+    def estimate_prompt(self, attempt: Attempt) -> int:
+        return self.estimate_prompt_tokens()
+
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
         return self.estimate_prompt_tokens() + min(self._output_bound(attempt, default_output_tokens), ANSWER_RESERVE_TOKENS)
 
@@ -225,6 +228,18 @@ class ChatRequest(TextRequest):
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
         """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
+        limits = attempt.target, attempt.max_tool_calls
+        if limits not in self._max_beside:
+            self._max_beside[limits] = self._max_usage_beside(attempt)
+        return replace(self._max_beside[limits], output=self._output_bound(attempt, default_output_tokens) * self.choices)
+
+    @cached_property
+    def _max_beside(self) -> dict[tuple[str, int | None], Usage]:
+        """What was found for a target with a limit of its tools: asked for its price, and for its bound."""
+        return {}
+
+    def _max_usage_beside(self, attempt: Attempt) -> Usage:
+        """All but what the answer itself has."""
         body, model_info = self.body_for(attempt), attempt.model_info
         own = self._own_tools_for(attempt)
         tools = NO_TOOLS if attempt.provider.offline else own.within(attempt.max_tool_calls)  # a demonstration has none
@@ -232,7 +247,6 @@ class ChatRequest(TextRequest):
         geo = body.get("inference_geo")
         most = Usage(
             input=self.max_prompt_tokens(attempt),
-            output=self._output_bound(attempt, default_output_tokens) * self.choices,
             service_tier=self.fields.service_tier,
             **_max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,

@@ -218,6 +218,10 @@ class OperationRequest:
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
         """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
 
+    def estimate_prompt(self, attempt: Attempt) -> int:
+        """Of that, the tokens of the prompt."""
+        return self.estimate_usage(attempt).prompt
+
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
         """What counts against a limit of tokens per minute until it is known."""
         estimate = self.estimate_usage(attempt)

@@ -41,7 +41,8 @@ def concat_streams(streams: Iterable[Iterator[StreamEvent]], prompts: Sequence[i
             known = [each or usage.to_openai(Usage(input=prompt)) for each, prompt in zip(said, prompts, strict=False)]
             yield StreamEvent({**head, "choices": [], "usage": _sum_usage(known)})
         raise
-    yield StreamEvent({**head, "choices": [], "usage": _sum_usage(said)})
+    if said:  # else there is no answer
+        yield StreamEvent({**head, "choices": [], "usage": _sum_usage(said)})
 
 
 def _sum_usage(said: Sequence[JSON | None]) -> JSON | None:

@@ -4,6 +4,7 @@ It is exact: a sum of integers, rounded up once to a nano-dollar. Nothing here r
 """
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from haimaker.http.values import JSON
 from haimaker.models.catalog import ModelInfo
@@ -69,6 +70,8 @@ TIME_RATES: Mapping[str, tuple[str, ...]] = {
 TOKEN_RATES = {**INPUT_RATES, **OUTPUT_RATES}
 COUNTED_OTHERWISE = {**EXTRA_RATES, **TIME_RATES}
 """What is billed, but not by the token."""
+_counts_of_tokens = attrgetter(*TOKEN_RATES)
+_other_counts = attrgetter(*COUNTED_OTHERWISE)
 
 FAST, US = "fast_multiplier", "us_multiplier"
 
@@ -99,19 +102,26 @@ def _price_of_pass(tokens: Usage, model_info: ModelInfo, now_s: float | None) ->
         return None
     prompt, tier = tokens.prompt, tokens.service_tier
     total = 0
-    for bucket, names in TOKEN_RATES.items():
-        count: int = getattr(tokens, bucket)
+    for names, count in zip(TOKEN_RATES.values(), _counts_of_tokens(tokens), strict=True):
         if count:
             total += count * (model_info.rate(names, prompt, tier, now_s) or 0)
     total = model_info.multiplied(total, _multipliers(tokens))
+    if any(_other_counts(tokens)):
+        total += _price_of_others(tokens, model_info, now_s)
+    if prompt or tokens.completion:
+        total += model_info.rate(PER_REQUEST) or 0
+    return total
+
+
+def _price_of_others(tokens: Usage, model_info: ModelInfo, now_s: float | None) -> int:
+    """Of what is not counted in tokens."""
+    prompt, tier, total = tokens.prompt, tokens.service_tier, 0
     for bucket, names in EXTRA_RATES.items():
         if count := getattr(tokens, bucket):
             sized = (f"search_context_cost_per_query_{tokens.search_size}",) if bucket == "web_searches" else ()
             total += count * (model_info.rate((*sized, *names), prompt, tier, now_s) or 0)
     for bucket, names in TIME_RATES.items():
         total += -(-getattr(tokens, bucket) * (model_info.rate(names) or 0) // 1000)
-    if prompt or tokens.completion:
-        total += model_info.rate(PER_REQUEST) or 0
     return total
 
 
@@ -128,9 +138,10 @@ def cost_nanousd(tokens: Usage, model_info: ModelInfo, now_s: float | None = Non
 
 def is_priced(tokens: Usage, model_info: ModelInfo) -> bool:
     """Whether the table, or the deployer, says what these counts cost, each of the fees among them."""
-    if any(getattr(tokens, fee) and model_info.rate(names) is None for fee, names in FEE_RATES.items()):
+    others = other_units(tokens)
+    if any(model_info.rate(FEE_RATES[fee]) is None for fee in others if fee in FEE_RATES):
         return False
-    counted = [names for bucket, names in COUNTED_OTHERWISE.items() if bucket not in FEE_RATES and getattr(tokens, bucket)]
+    counted = [COUNTED_OTHERWISE[bucket] for bucket in others if bucket not in FEE_RATES]
     only_read = model_info.own_prices and not tokens.completion and model_info.rate(INPUT_RATES["input"]) is not None
     return model_info.priced or only_read or any(model_info.rate(names) is not None for names in counted)
 
@@ -157,20 +168,16 @@ def _max_price_of_pass(most: Usage, model_info: ModelInfo) -> int | None:
     units = prompt * model_info.dearest_rate(DEAREST_INPUT, prompt, tiers)
     units += most.completion * model_info.dearest_rate(DEAREST_OUTPUT, prompt, tiers)
     units = model_info.multiplied(units, _multipliers(most))
-    for bucket, names in EXTRA_RATES.items():
-        count: int = getattr(most, bucket)
-        if count:
-            units += count * model_info.dearest_rate(names, prompt, tiers)
-    for bucket, names in TIME_RATES.items():
-        count = getattr(most, bucket)
-        if count:
-            units += -(-count * model_info.dearest_rate(names, prompt, tiers) // 1000)
+    for bucket, count in other_units(most).items():
+        full = count * model_info.dearest_rate(COUNTED_OTHERWISE[bucket], prompt, tiers)
+        units += -(-full // 1000) if bucket in TIME_RATES else full
     return units + (model_info.rate(PER_REQUEST) or 0)
 
 
 def other_units(tokens: Usage) -> JSON:
     """What was used besides tokens, for a record."""
-    return {name: count for name in COUNTED_OTHERWISE if (count := getattr(tokens, name))}
+    counts = _other_counts(tokens)
+    return {name: count for name, count in zip(COUNTED_OTHERWISE, counts, strict=True) if count} if any(counts) else {}
 
 
 def affordable_output_tokens(model_info: ModelInfo, remaining_nanousd: int, most: Usage, n: int = 1) -> int:

@@ -33,6 +33,15 @@ class Plan:
     def all(self) -> tuple[Attempt, ...]:
         return self.attempts + self.context_window + self.content_policy
 
+    def of_request(self, request_id: str, created_s: int) -> "Plan":
+        """The same for another request."""
+        lists = (
+            tuple(attempt.copy(request_id=request_id, created_s=created_s) for attempt in attempts) if attempts else ()
+            for attempts in (self.attempts, self.context_window, self.content_policy)
+        )
+        attempts, context_window, content_policy = lists
+        return replace(self, attempts=attempts, context_window=context_window, content_policy=content_policy)
+
     def without(self, targets: Collection[str]) -> "Plan":
         """The same without some targets."""
         if not targets:

@@ -9,13 +9,18 @@ from haimaker.http.values import JSON, AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
-from haimaker.routing.config import Route, Target
+from haimaker.routing.config import HIGHEST_THROUGHPUT, LOWEST_COST, LOWEST_LATENCY, Route, Target
 from haimaker.routing.context import RoutingContext
 from haimaker.routing.eligibility import exclusion
 from haimaker.routing.plan import Exclusion, Plan
+from haimaker.routing.preferences import NO_PREFERENCES
 from haimaker.routing.strategies import sort_targets
 from haimaker.routing.targets import TargetResolver
 
+MEASURED = frozenset({LOWEST_COST, LOWEST_LATENCY, HIGHEST_THROUGHPUT})
+"""Strategies that tell of each target what it costs or how fast it is now."""
+MAX_PLANS, MAX_NAME = 256, 256
+"""How many plans are kept, and how long names of models are for which there are any."""
 Ranked = list[tuple[Target, str]]
 """Targets, best first, each with the reason for its place in words."""
 
@@ -26,6 +31,18 @@ class Router(TargetResolver):
 
     def plan(self, model: str, context: RoutingContext) -> Plan:
         """The attempts for a model as the client names it. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
+        asked = _plain_question(model, context) if MEASURED.isdisjoint(self.strategies) else None
+        if asked and (known := self._fixed_plans.get(asked)):
+            return known.of_request(context.request_id, context.created_s)
+        plan, is_fixed = self._make_plan(model, context)
+        if asked and is_fixed:
+            if len(self._fixed_plans) >= MAX_PLANS:
+                self._fixed_plans.clear()
+            self._fixed_plans[asked] = plan
+        return plan
+
+    def _make_plan(self, model: str, context: RoutingContext) -> tuple[Plan, bool]:
+        """The plan, and whether it is the same for each request that asks so: without a choice of targets there is no chance."""
         name = self.full_name(model)
         if context.allowed:
             context = replace(context, allowed=self.full_names(context.allowed))
@@ -47,7 +64,7 @@ class Router(TargetResolver):
             raise _no_target_error(model, first.exclusions)
         # A target with an open circuit comes last.
         ordered = [tuple(sorted(each.attempts, key=lambda attempt: attempt.target in context.open_circuits)) for each in lists]
-        return Plan(
+        plan = Plan(
             ordered[0] if preferences.falls_back or preferences.order else ordered[0][:1],
             ordered[1],
             ordered[2],
@@ -57,6 +74,7 @@ class Router(TargetResolver):
             {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
             tuple(dict.fromkeys(excluded for each in lists for excluded in each.exclusions)),
         )
+        return plan, not any(each.had_choice for each in lists)
 
     def rank_fallback_targets(self, name: str, context: RoutingContext) -> Ranked:
         """The targets that the name of a fallback stands for: those of a route in the route's order, without the route's own
@@ -67,6 +85,11 @@ class Router(TargetResolver):
     @cached_property
     def models_of_day(self) -> dict[str, Mapping[str, JSON]]:
         """What lists of models show, by the day and the model's name: made when it is first asked for."""
+        return {}
+
+    @cached_property
+    def _fixed_plans(self) -> dict[tuple[object, ...], Plan]:
+        """Plans with the request of somebody else in them, by what was asked."""
         return {}
 
     @cached_property
@@ -119,8 +142,11 @@ class _AttemptList:
     attempts: list[Attempt] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     exclusions: list[Exclusion] = field(default_factory=list)
+    had_choice: bool = False
+    """Whether one of its places could have had several targets."""
 
     def add(self, role: str, ranked: Ranked) -> None:
+        self.had_choice |= len(ranked) > 1
         for target, why in ranked:
             name = target.model
             if name in self.reasons or any(each.target == name for each in self.exclusions):
@@ -148,6 +174,15 @@ class _AttemptList:
         return Attempt(
             context.request_id, context.created_s, definition, model, self.router.model_info_for(target), timeouts=timeouts
         )
+
+
+def _plain_question(model: str, context: RoutingContext) -> tuple[object, ...] | None:
+    """All that a plan depends on where the request says nothing of its routing, and every target answers; else None, as for one
+    in a format of its own, of which more counts."""
+    plain = context.preferences is NO_PREFERENCES and not (context.auto_routed or context.open_circuits or context.original)
+    if not plain or not isinstance(context.effort, str | None) or len(model) > MAX_NAME or not isinstance(context.allowed, tuple):
+        return None
+    return model, context.operation, context.allowed, context.effort, context.has_tools
 
 
 def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:

@@ -37,9 +37,13 @@ class DynamoRecords:
     by_day: bool = False
     """Whether there may be records that only the index of older releases has."""
 
-    def keep(self, record: Record) -> tuple[Record, bool]:
-        """Adds a record unless there is one of this request; returns the stored record, and whether it is this one."""
-        item = tables.record_item(record)
+    def keep(self, record: Record, reservation: Reservation | None = None) -> tuple[Record, bool]:
+        """Adds a record unless there is one of this request; returns the stored record, and whether it is this one.
+
+        The records of an account that was split are in parts as well, by where their reservations are: a partition of an index
+        bears no more than an item does."""
+        shard = reservation.shard if reservation and reservation.account_id == record.account_id else None
+        item = tables.record_item(record, (shard or 0) % PARTS)
         try:
             self.calls.add(self.records_table, item, "id")
         except ConditionFailed as failed:
@@ -148,23 +152,28 @@ class DynamoRecords:
     def _keys(self, account_id: str | None, first: str, last: str, page: int, *, newest_first: bool) -> Iterator[Item]:
         """The keys of records between two places in time, both included, in order; read about so many at a time."""
         span = ("started", first, last)
+        index, partitions = "by_part", [("part", str(part)) for part in range(PARTS)]
         if account_id:
-            partition = ("account", account_id)
-            yield from self.calls.query(self.records_table, "by_account", partition, span, page, backwards=newest_first)
-            return
-        part_page = page if page == LARGE_PAGE else max(SMALL_PAGE, 2 * page // PARTS)
-        partitions = [("part", str(part)) for part in range(PARTS)]
+            index, partitions = "by_account", [("account", name) for name in self._parts(account_id)]
+        is_whole = page == LARGE_PAGE or len(partitions) == 1
+        part_page = page if is_whole else max(SMALL_PAGE, 2 * page // len(partitions))
         parts: list[Iterable[Item]] = [
-            self.calls.query(self.records_table, "by_part", partition, span, part_page, backwards=newest_first)
+            self.calls.query(self.records_table, index, partition, span, part_page, backwards=newest_first)
             for partition in partitions
         ]
-        if self.by_day:
+        if self.by_day and not account_id:
             parts.append(self._of_days(first, last, page, newest_first=newest_first))
         place: str | None = None
         for key in merge(*parts, key=itemgetter("started"), reverse=newest_first):
             if key["started"] != place:  # else it is being moved
                 yield key
             place = key["started"]
+
+    def _parts(self, account_id: str) -> list[str]:
+        """The names under which the index has an account's records; all that there can be of one that is gone."""
+        account = self.calls.get(self.accounts_table, tables.key(account_id))
+        number = min(account.get("shards", 1), PARTS) if account else PARTS
+        return [account_id, *(tables.shard_name(account_id, part) for part in range(1, number))]
 
     def _of_days(self, first: str, last: str, page: int, *, newest_first: bool) -> Iterator[Item]:
         now_s = self.clock()

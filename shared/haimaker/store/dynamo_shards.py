@@ -25,7 +25,9 @@ MANY_HOLDS = 32
 """With more requests in flight an item is split before it is throttled: every write costs a unit for each KB of it, and what is in
 flight stays where it is."""
 GROW_EVERY_S = 2
-"""Between two times that an account is split: others meet the throttling that led to the first at the same moment."""
+"""Between the first two times that an account is split, twice as much before the third, and so on: others meet the throttling that
+led to the first at the same moment, and an item that was full stays so until what it holds is answered, however many others there
+are."""
 TRIES = 8
 """Of a transaction, which fails when another write meets one of its items."""
 PAUSE_S = 0.05
@@ -178,7 +180,8 @@ class Shards:
         known, now_s = self.number(account_id), self.clock()
         items = self.with_rest(main)
         number = len(items)
-        is_new = main.get("shards", 1) > known or main.get("grown_s", 0) > now_s - GROW_EVERY_S
+        pause_s = GROW_EVERY_S * (number.bit_length() - 1)
+        is_new = main.get("shards", 1) > known or main.get("grown_s", 0) > now_s - pause_s
         has_few = holds and sum(len(item["holds"]) for item in items) <= holds * number
         if is_new or has_few or 2 * number > MOST_SHARDS or any(item["version"] != main["version"] for item in items):
             return

@@ -179,7 +179,7 @@ class DynamoStore:
     def settle(self, reservation: Reservation, record: Record, tokens: int) -> Settled | None:
         """Writes the record, then each account; every write is safe to repeat. A reservation that was charged as lost meanwhile
         stays charged."""
-        kept, is_new = self.kept.keep(record)
+        kept, is_new = self.kept.keep(record, reservation)
         ended = [self._end(one, self.kept.join(kept, one), tokens) for one in (reservation, *reservation.siblings)]
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
@@ -344,7 +344,7 @@ class DynamoStore:
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
-        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation))[0]) for reservation in reservations]
+        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation), reservation)[0]) for reservation in reservations]
         joined = [(reservation, self.kept.join(record, reservation)) for reservation, record in kept]
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 

@@ -1,6 +1,5 @@
 """What becomes of an account's row in SQLite, each function a part of a transaction of `sqlite.py`."""
 
-import json
 from collections.abc import Sequence
 
 from haimaker.store import (
@@ -113,7 +112,7 @@ def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> 
 def settle(execute: Execute, reservations: Sequence[Reservation], record: Record, tokens: int) -> Settled | None:
     """Adds the record if there is none yet, and charges the cost of the stored one; returns None if that is an earlier one."""
     started = ledger.sort_key(record.started_s, record.request_id)
-    detail = json.dumps(record.detail)
+    detail = sqlite_records.encode_detail(record.detail)
     row = (record.request_id, record.account_id, started, record.started_s, record.status, record.cost_nanousd, detail)
     is_new = execute(sqlite_schema.KEEP, row).rowcount == 1
     kept = record if is_new else sqlite_records.get_record(execute, record.request_id) or record
@@ -131,11 +130,13 @@ def _end(execute: Execute, reservation: Reservation, record: Record, tokens: int
         return ()
     cost = record.cost_nanousd
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
-    execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens})
+    charged = execute(sqlite_schema.CHARGE, changes | {"cost": cost, "unused_tokens": reservation.tokens - tokens}).fetchall()
     sqlite_models.charge(execute, reservation, model_charges(reservation, record))
     if record.status == "error":
         sqlite_pools.give_back(execute, reservation, reservation.amount_nanousd - cost)
-    counters = read(execute, reservation.account_id, reservation.now_s) if reservation.alerts_at else None
+    # Of what is spent or held together as much as the first alert, few have: what is spent alone takes more reading.
+    is_near = any(amount <= taken for (taken,) in charged for amount, _ in reservation.alerts_at)
+    counters = read(execute, reservation.account_id, reservation.now_s) if is_near else None
     return ledger.alerts_for(reservation, balance(execute, counters, reservation.now_s), cost) if counters else ()
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from haimaker.store import Record, Reservation, ledger, sqlite_schema, sqlite_totals
 from haimaker.store.sqlite_schema import Execute
 
+encode_detail = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def note_outcome(execute: Execute, kept: Record, record: Record, reservations: Sequence[Reservation]) -> Record:
     """Notes the outcome of a lost request, and the other accounts it is charged to, in the record that was stored earlier."""
@@ -25,7 +27,12 @@ def get_record(execute: Execute, request_id: str) -> Record | None:
 
 def amend(execute: Execute, record: Record) -> bool:
     earlier = get_record(execute, record.request_id)
-    changes = {"id": record.request_id, "status": record.status, "cost": record.cost_nanousd, "detail": json.dumps(record.detail)}
+    changes = {
+        "id": record.request_id,
+        "status": record.status,
+        "cost": record.cost_nanousd,
+        "detail": encode_detail(record.detail),
+    }
     if earlier is None or execute(sqlite_schema.AMEND, changes).rowcount != 1:
         return False
     sqlite_totals.add(execute, earlier, times=-1)

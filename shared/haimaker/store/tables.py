@@ -17,7 +17,8 @@
 
     index            of        hash            range         answers
     by_kind          accounts  kind            created       the keys (teams, users), oldest first
-    by_account       records   account         started       one account's records by time
+    by_account       records   account         started       one account's records by time; of one with several shards in as
+                                                             many parts, up to PARTS, named like shards
     by_part          records   part            started       everybody's records by time, of each of PARTS parts
     by_day           records   day             started       the same, of records of older releases, until they are moved
 
@@ -173,7 +174,11 @@ def shard_name(account_id: str, shard: int) -> str:
 
 def account_and_shard(item: Item) -> tuple[str, int]:
     """Whose an item is, and which of its shards, 0 for the account's own."""
-    name: str = item["pk"]
+    return split_name(item["pk"])
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """The account's id and the number in what `shard_name` made, and 0 of a plain id."""
     if not name.startswith(SHARD):
         return name, 0
     _, number, account_id = name.split("#", 2)
@@ -319,10 +324,11 @@ def grant(item: Item, reservation: Reservation, number: int = 1) -> Granted:
     return Granted(reservation, told["rpm_limit"], told["tpm_limit"])
 
 
-def record_item(record: Record) -> JSON:
+def record_item(record: Record, part: int = 0) -> JSON:
+    """`part` is that of its account's records."""
     return {
         "id": record.request_id,
-        "account": record.account_id,
+        "account": shard_name(record.account_id, part) if part else record.account_id,
         "started": ledger.sort_key(record.started_s, record.request_id),
         "part": part_of(record.request_id),
         "started_s": record.started_s,
@@ -335,4 +341,4 @@ def record_item(record: Record) -> JSON:
 
 def record(item: Item) -> Record:
     detail, started_s = json.loads(item["detail"]), float(item["started_s"])
-    return Record(item["id"], item["account"], started_s, item["status"], item["cost_nanousd"], detail)
+    return Record(item["id"], split_name(item["account"])[0], started_s, item["status"], item["cost_nanousd"], detail)

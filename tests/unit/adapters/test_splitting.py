@@ -151,6 +151,10 @@ def test_a_stream_that_breaks_off_says_what_was_used_until_then(second: Iterator
     assert usage.from_openai(seen[-1].body["usage"]).prompt == prompt_tokens
 
 
+def test_streams_that_say_nothing_are_no_answer() -> None:
+    assert list(splitting.concat_streams(opens(iter(()), iter(())), [7, 7], 1)) == []
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from haimaker.http.errors import BadRequestError, NotFoundError, PermissionDeniedError
 from haimaker.http.values import AttemptTimeouts
 from haimaker.models.names import is_allowed
+from haimaker.operations.operation import Original
 from haimaker.providers.registry import get
 from haimaker.routing.config import (
     HIGHEST_THROUGHPUT,
@@ -16,6 +17,7 @@ from haimaker.routing.config import (
     LOWEST_LATENCY,
     ORDERED,
     STRATEGIES,
+    WEIGHTED,
     Config,
     ProviderAccount,
     Route,
@@ -335,3 +337,49 @@ def test_every_strategy_replays_and_keeps_every_target(strategy: str, draw: str,
     at = {"preferences": RoutingPreferences(strategy=strategy), "seed": draw, "latency_ms": measured, "tokens_per_s": measured}
     assert targets("dear-first", **at) == targets("dear-first", request_id="another", **at)
     assert sorted(targets("dear-first", **at)) == sorted(PREFERS_LAST)
+
+
+CONTEXTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"allowed": ("openai/*", "fast", "mine-1")},
+    {"allowed": {"openai/*", "fast", "mine-1"}},
+    {"operation": "embeddings"},
+    {"operation": "messages", "original": Original("messages", {"tools": [{"type": "bash_20250124"}]}, ("anthropic",))},
+    {"effort": "high", "has_tools": True},
+    {"effort": ["high"]},
+    {"open_circuits": ("openai/gpt-4o-mini", "demo/echo")},
+    {"preferences": RoutingPreferences(fallbacks=("mistral/mistral-small-latest",))},
+    {"auto_routed": True, "required": frozenset({"vision"})},
+    {"seed": "x"},
+)
+
+
+@pytest.mark.parametrize("at", CONTEXTS, ids=lambda at: ", ".join(at) or "plain")
+@pytest.mark.parametrize("measured", [False, True], ids=["", "beside measured routes"])
+def test_a_plan_owes_nothing_to_those_before_it(at: dict[str, Any], measured: bool) -> None:
+    routes = {name: route for name, route in ROUTES.items() if measured or route.strategy in (WEIGHTED, ORDERED)}
+    config = Config(routes, PRICES, default=CONFIG.default, accounts=CONFIG.accounts)
+    lasting = Router(config, ROUTER.providers)
+
+    def make(router: Router, model: str, number: int, context: dict[str, Any]) -> object:
+        try:
+            return router.plan(model, RoutingContext(f"r{number}", number, **context))
+        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+            return str(error)
+
+    models = (
+        "fast",
+        "chained",
+        "off",
+        "mine-1",
+        "mine-2",
+        "openai/gpt-4.1",
+        "openai/gpt-4o-mini",
+        "gpt-4o-mini",
+        "openai/o3",
+        *routes,
+    )
+    for number in range(3):
+        for model in models:
+            for context in ({}, at):
+                assert make(lasting, model, number, context) == make(Router(config, ROUTER.providers), model, number, context)

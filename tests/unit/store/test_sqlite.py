@@ -219,9 +219,11 @@ def test_a_sum_keeps_no_request_waiting_and_has_an_end(tmp_path: Path, monkeypat
     store.close()
 
 
+@pytest.mark.parametrize("records_end", [");", ") WITHOUT ROWID;"], ids=["by rows", "by ids"])
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
-def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version: int) -> None:
-    """Daily totals of the records that it has, among others; and it goes on from there."""
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version: int, records_end: str) -> None:
+    """Daily totals of the records that it has, among others; and it goes on from there. In files of earlier releases records
+    lie by their ids."""
     path, day = tmp_path / "old.sqlite", "1970-01-02"
     records = [
         Record(
@@ -235,8 +237,9 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version
         for n in range(5)
     ]
     with closing(sqlite3.connect(path)) as connection:
+        assert STEPS[0].count("detail TEXT NOT NULL\n);") == 1
         for step in STEPS[:version]:
-            connection.executescript(step)
+            connection.executescript(step.replace("detail TEXT NOT NULL\n);", f"detail TEXT NOT NULL\n{records_end}"))
         for each in records:
             started = ledger.sort_key(each.started_s, each.request_id)
             whole = (each.request_id, each.account_id, started, each.started_s, each.status, each.cost_nanousd)
@@ -251,6 +254,8 @@ def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version
     assert isinstance(granted, Granted)
     later = Record("later", "key#1", 86_500.0, "ok", 7, {"provider": "p", "model": "n"})
     assert store.settle(granted.reservation, later, 0)
+    assert store.settle(granted.reservation, later, 0) is None
+    assert [store.records()[0], store.records("key#1", newest_first=True)[0][:1]] == [[*records, later], [later]]
     for by in get_args(By):
         assert store.totals(by, day, day) == sum_records([*records, later], by), by
         own = [each for each in (*records, later) if each.account_id == "key#1"]
