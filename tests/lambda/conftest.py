@@ -13,7 +13,7 @@ from tests.support.aws_front import AWSFront
 from tests.support.aws_tools import session_folder, translated
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
-from tests.support.stack import TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
+from tests.support.stack import BUCKETS, TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
 from tests.support.stack_batches import StackBatches
 
 
@@ -73,6 +73,15 @@ def batches(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
     """With an emulator of S3 and SQS."""
     for stack in _stack(moto, moto, secrets, template, s3=moto, sqs=moto):
         with closing(StackBatches(stack, moto)) as found:
+            yield found
+
+
+@pytest.fixture
+def batches_and_bedrock(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
+    """The provider is Bedrock as well."""
+    for stack in _stack(moto, moto, secrets, template, "bedrock", s3=moto, sqs=moto):
+        with closing(StackBatches(stack, moto)) as found:
+            found.s3.create_bucket(Bucket=BUCKETS["Content"])
             yield found
 
 

@@ -18,10 +18,13 @@ from haimaker.batches import OPEN, QUEUE_HOME
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
 from haimaker.batches.parts import KIND
 from haimaker.http.client import HTTPClient
+from haimaker.store import Account, Reservation
 from haimaker.store.dynamodb import DynamoStore
+from local.command_line.__main__ import main
 from tests.support.documentation import Guide
 from tests.support.openai_wire import completion
 from tests.support.reply import Reply
+from tests.support.stack import BUCKETS, UPSTREAM_KEY, Stack, put_secrets
 from tests.support.stack_batches import StackBatches
 
 CHAT = "/v1/chat/completions"
@@ -37,7 +40,7 @@ def line(name: str, **fields: Any) -> dict[str, Any]:
 def begin(client: openai.OpenAI, lines: list[dict[str, Any]]) -> Any:
     data = "\n".join(map(json.dumps, lines)).encode()
     file = client.files.create(file=("lines.jsonl", data), purpose="batch")
-    return client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+    return client.batches.create(input_file_id=file.id, endpoint=lines[0].get("url", CHAT), completion_window="24h")
 
 
 def rows(client: openai.OpenAI, file_id: str | None) -> list[dict[str, Any]]:
@@ -296,6 +299,100 @@ def test_what_nobody_ended_is_ended_by_who_reconciles(batches):
     assert batches.deliver() > 0
     assert batches.stack.upstream.calls == []
     assert (store.documents.all(f"{KIND}{batch.id}"), store.documents.all(f"{OPEN}{QUEUE_HOME}")) == ([], [])
+
+
+def test_the_command_line_runs_a_large_batch_of_the_stack(batches, tmp_path, monkeypatch):
+    """It sends the file to the bucket, and reads what is large from there; the key stays with the gateway."""
+    monkeypatch.setattr("local.command_line.batches.FIRST_LOOK_S", 0.05)
+    batches.stack.upstream.answers(lambda call: Reply.json(200, completion("long " * 500_000)))
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("\n".join(json.dumps({**line(name), "more": "x" * 1_500_000}) for name in ("one", "two", "three")))
+    monkeypatch.setenv("HAIMAKER_KEY", batches.stack.key())
+    monkeypatch.setattr("sys.argv", ["haimaker", "batches", "run", str(lines), "--url", f"{batches.url}/v1"])
+    ended = threading.Event()
+
+    def deliver() -> None:
+        while not ended.wait(0.05):
+            batches.deliver()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    try:
+        assert main() == 0
+    finally:
+        ended.set()
+        thread.join()
+    found = [json.loads(row) for row in (tmp_path / "lines.output.jsonl").read_text().splitlines()]
+    assert ids_of(found) == ["one", "two", "three"]
+    assert all(len(row["response"]["body"]["choices"][0]["message"]["content"]) == 2_500_000 for row in found)
+
+
+EMBEDDED = {"user": "ada", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50}
+OPTIONS = {
+    "HAIMAKER_USER_BUDGET": "5",
+    "HAIMAKER_SIGNED_PROVIDERS": "bedrock,bedrock_invoke",
+    "HAIMAKER_CONTENT_BUCKET": BUCKETS["Content"],
+}
+"""As the template sets them with every option on."""
+
+
+def leave_hold(stack: Stack, *account_ids: str) -> None:
+    """What a function leaves that was killed: holds that nobody settles, whose deadlines have passed."""
+    request_id, began_s = f"killed-{time.time()}", time.time() - 2_000
+    for account_id in account_ids:
+        assert stack.store.reserve(Reservation(request_id, account_id, 1, 1_000, 0, began_s, int(began_s) + 1_000, account_ids))
+
+
+def test_the_role_of_the_worker_has_what_it_does_and_no_more(batches_and_bedrock, monkeypatch):
+    """Lines of each endpoint that needs something of its own, of a key of a team whose account a killed function left behind."""
+    batches, stack = batches_and_bedrock, batches_and_bedrock.stack
+    put_secrets(batches.address, stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "CEREBRAS_API_KEY": "c-1"})
+    put_secrets(batches.address, f"{stack.secrets}-2", {"GROQ_API_KEY": "gsk-1"})
+    team = f"team#{stack.secrets}"
+    assert stack.store.put(Account(team, "team", 1))
+    key = stack.key(team_id=team.removeprefix("team#"), log_content=True)
+    leave_hold(stack, auth.account_id_of(key), team)
+    split = stack.key()
+    stack.store.shards.grow(auth.account_id_of(split))
+    addresses = {"BEDROCK_BASE_URL": stack.front.url, "CEREBRAS_BASE_URL": stack.upstream.url}
+    worker, client = batches.load("batch_worker", **OPTIONS, **addresses), batches.openai_client(key)
+
+    def answers(bodies: dict[str, dict[str, Any]], endpoint: str, client: openai.OpenAI = client) -> dict[str, dict[str, Any]]:
+        batch = begin(
+            client, [{"custom_id": name, "method": "POST", "url": endpoint, "body": each} for name, each in bodies.items()]
+        )
+        batches.deliver(worker)
+        batch = client.batches.retrieve(batch.id)
+        assert batch.status == "completed", batch
+        found = rows(client, batch.output_file_id) + rows(client, batch.error_file_id)
+        return {row["custom_id"]: row["response"]["body"] for row in found}
+
+    file = client.files.create(file=("a.pdf", b"%PDF-1.7"), purpose="user_data")
+    part = {"type": "file", "file": {"file_id": file.id}}
+    answers(
+        {
+            "one": {"model": "openai/gpt-4o-mini", **EMBEDDED},
+            "file": {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": [part]}], "max_tokens": 50},
+            "profile": {"model": "bedrock/us.amazon.nova-lite-v1:0", **EMBEDDED},
+        },
+        CHAT,
+    )
+    answers({"one": line("one")["body"]}, CHAT, batches.openai_client(split))
+    stored = answers({"one": {"model": "cerebras/any", "input": "Hi", "max_output_tokens": 50}}, "/v1/responses")["one"]
+    more = {"previous_response_id": stored["id"], "model": "cerebras/any", "input": "Ho", "max_output_tokens": 50}
+    item = {"model": "openai/gpt-4o-mini", "input": [{"type": "item_reference", "id": "rs_1"}], "max_output_tokens": 50}
+    assert answers({"more": more, "item": item}, "/v1/responses")["more"]["previous_response_id"] == stored["id"]
+    answers({"one": {"model": "bedrock/guardrail-1", "input": "Hi"}}, "/v1/moderations")
+    monkeypatch.setattr("haimaker.batches.parts.PART_LINES", 2)
+    begin(client, [line(f"line-{number}") for number in range(4)])
+    monkeypatch.setattr("haimaker.blobs.s3.PART_BYTES", 300)
+    while message := batches.receive():
+        for name in batches.objects():  # of the second part
+            if name.startswith("batches/") and ".0001." in name:
+                batches.s3.delete_object(Bucket=BUCKETS["Files"], Key=name)
+        batches.give(worker, message)
+    role = stack.role("batch_worker")
+    assert (role.refused, role.unused()) == ([], set())
 
 
 class Killed(BaseException):
