@@ -32,6 +32,7 @@ from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
 from scripts.tables_template import tables_template
 from tests.support.aws_tools import ROOT, TRANSLATE, run
+from tests.support.cloudformation import holds
 from tests.support.roles import OF_AWS_ITSELF
 
 ASKING = (
@@ -683,20 +684,6 @@ def test_what_not_everybody_wants_is_made_only_for_who_does(template, resources)
 
 def parameters_with(template, **changed):
     return {name: changed.get(name, str(parameter["Default"])) for name, parameter in template["Parameters"].items()}
-
-
-def holds(template, condition, parameters):
-    """Evaluates a condition as CloudFormation does."""
-    match condition:
-        case {"Fn::Not": [inner]}:
-            return not holds(template, inner, parameters)
-        case {"Fn::Or": list(several)}:
-            return any(holds(template, each, parameters) for each in several)
-        case {"Fn::Equals": [one, other]}:
-            return plain_of(one, parameters) == plain_of(other, parameters)
-        case {"Condition": str(name)}:
-            return holds(template, template["Conditions"][name], parameters)
-    raise AssertionError(condition)
 
 
 def plain_of(value, parameters):

@@ -23,6 +23,8 @@ from haimaker.batches import (
     BatchService,
 )
 from haimaker.batches.lines import ENDPOINTS
+from haimaker.batches.native import read_parts
+from haimaker.batches.native_lines import MODE, NATIVE, NOW
 from haimaker.http.errors import (
     BadRequestError,
     BudgetExceededError,
@@ -181,6 +183,7 @@ def to_json(batch: Batch) -> JSON:
             "total_tokens": read + written,
             "cost": to_usd(body["cost_nanousd"]),
         },
+        "provider_batches": [part.shown() for part in read_parts(batch)],
     }
 
 
@@ -222,6 +225,8 @@ def _read_metadata(body: JSON) -> JSON | None:
     ):
         wanted = f"up to {MOST_METADATA} texts of {LONGEST_VALUE} characters, with names of {LONGEST_NAME}"
         raise _invalid("metadata", wanted)
+    if given.get(MODE, NOW) not in (NOW, NATIVE):
+        raise _invalid(f"metadata.{MODE}", f"'{NOW}' or '{NATIVE}'")
     return dict(given)
 
 

@@ -122,6 +122,11 @@ class Usage:
         """This one and those beside it, each by itself."""
         return (replace(self, beside=()), *self.beside) if self.beside else (self,)
 
+    def at_tier(self, service_tier: str) -> "Usage":
+        """The same, billed at the rates of a service tier."""
+        beside = tuple(replace(each, service_tier=service_tier) for each in self.beside)
+        return replace(self, service_tier=service_tier, beside=beside)
+
 
 TOKEN_COUNTS = (
     *("cached_audio", "cached_image", "cached", "cached_explicit", "cache_write_12h", "cache_write_1h", "cache_write_5m"),

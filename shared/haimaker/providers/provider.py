@@ -264,6 +264,36 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeBatches:
+    """Batches of a provider's own, which cost less than as many requests and take longer."""
+
+    format: str
+    """Of `adapters/batch_formats.py`: how one is asked for, followed and fetched."""
+    takes: tuple[str, ...]
+    """How the paths end of the calls that may be in one."""
+    percent: int = 0
+    """What it charges for tokens, of the ordinary prices, where the table has no prices of batches. 0: then only models that have
+    them, in the table or in gateway.toml, are sent so."""
+    most_lines: int = 10_000
+    most_bytes: int = 32 * 1024 * 1024
+    """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
+    lacks: tuple[str, ...] = ()
+    """Fields of a call's body that none may have."""
+    needs_deployment: bool = False
+    """Whether batches need deployments of their own, which the deployer names."""
+    path: str = ""
+    """The path template of its calls under the address, if it is not that of the provider's operations."""
+    upload: str = "/files"
+    purpose: str = "batch"
+    """Of an uploaded file, and where it is uploaded."""
+    names_file: bool = False
+    """Whether the name of the file stands in a field of its own as well."""
+    lines_have_url: bool = True
+    """Whether each line says its method and path, and which one follows `url_prefix`."""
+    url_prefix: str = "/v1"
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One provider; or one of its operations or model families that is served differently."""
 
@@ -285,6 +315,8 @@ class Provider:
     """The model family to which all of its models belong, whatever their names say."""
     traits: Mapping[str, Any] = field(default_factory=dict)
     """Traits of models that differ here from what they are elsewhere: see `models/traits.py`."""
+    batches: NativeBatches | None = None
+    """Its own batches; None where it has none, or none that cost less."""
     offline: bool = False
     """Whether the gateway itself answers, without credentials or a network."""
 

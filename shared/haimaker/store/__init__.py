@@ -147,6 +147,9 @@ class Reservation:
     """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
     pool: str = field(default="", compare=False)
     """The pool that it draws from, where the account has it and as far as something is left in it."""
+    answered: bool = field(default=False, compare=False)
+    """Whether its provider has answered already, and bills it: it is granted whatever became of the account, which may have spent
+    more or be blocked, and counts for no limit per minute."""
     opens_pool: bool = field(default=False, compare=False, repr=False)
     """Whether a store is opening a pool by it."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)

@@ -130,6 +130,8 @@ def spend_of(counters: Counters, held: int) -> int:
 def denial(counters: Counters, reservation: Reservation) -> Denied | None:
     """The refusal by the first limit that does not allow the reservation, with the seconds until another try may pass; 0 where
     waiting does not help. None if all allow it."""
+    if reservation.answered:
+        return None
     reason = _denial_reason(counters, reservation)
     if reason:
         remaining = counters.remaining if reason == "budget" else 0
