@@ -183,6 +183,8 @@ LOCAL_ROUTES = (
     Route("GET", "/links/{id}", "link_read"),
     Route("PUT", "/links/{id}", "link_write"),
     Route("PUT", "/files/{id}", "link_write"),
+    Route("GET", "/batch/list", "batches_overview"),
+    Route("POST", "/batch/{id}/cancel", "batches_overview_cancel"),
 )
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, and no
 function may read what is kept of prompts and answers."""

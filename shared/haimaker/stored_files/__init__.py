@@ -62,8 +62,8 @@ class FileDescription(NamedTuple):
 
 
 def owner_of(account: Account) -> str:
-    """Whose the files of a key are."""
-    return f"team#{account.team_id}" if account.team_id else account.id
+    """Whose the files of a key are. A key that was made anew goes on with those of the one before."""
+    return f"team#{account.team_id}" if account.team_id else account.owner_id
 
 
 def new_id(prefix: str, now_s: float) -> str:

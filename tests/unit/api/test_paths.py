@@ -140,6 +140,8 @@ FOUND = [
     ("GET", "/v1/files/file-1", "files_retrieve", {"id": "file-1"}),
     ("GET", "/v1/files/file-1/content", "files_content", {"id": "file-1"}),
     ("DELETE", "/v1/files/file-1", "files_delete", {"id": "file-1"}),
+    ("GET", "/batch/list", "batches_overview", {}),
+    ("POST", "/batch/batch_1/cancel", "batches_overview_cancel", {"id": "batch_1"}),
     ("POST", "/v1/batches", "batches_create", {}),
     ("GET", "/v1/batches", "batches_list", {}),
     ("GET", "/batches/batch_1", "batches_retrieve", {"id": "batch_1"}),
