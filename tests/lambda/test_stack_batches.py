@@ -181,6 +181,14 @@ def test_what_is_wrong_with_a_batch_is_told_before_anything_is_asked(batches, li
     assert (batches.stack.upstream.calls, held(batches, key)) == ([], (0, False))
 
 
+def test_a_providers_own_batch_is_not_to_be_had(batches):
+    client = batches.openai_client(batches.stack.key())
+    file = client.files.create(file=("lines.jsonl", b"{}"), purpose="batch")
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h", metadata={"haimaker_mode": "native"})
+    assert raised.value.param == "metadata.haimaker_mode"
+
+
 def ids_of(found: list[dict[str, Any]]) -> list[str]:
     return [row["custom_id"] for row in found]
 

@@ -26,7 +26,7 @@ def end_abandoned(store: Store, batch: Batch, now_s: float) -> int:
     left = [store.close_pool(account_id, batch.id) for account_id in batch.body["pools"]]
     directory, parts = BatchDirectory(store.documents, QUEUE_HOME), PartDirectory(store.documents)
     progress = parts.with_progress(batch).body
-    told = {name: progress[name] for name in ("completed", "failed", "cost_nanousd", "tokens")}
+    told = {name: progress[name] for name in ("completed", "failed", "cost_nanousd", "tokens") if name in progress}
     directory.change(batch, **told, status=EXPIRED, expired_at=int(now_s))
     for part in parts.all(batch.id):
         parts.delete(part)
