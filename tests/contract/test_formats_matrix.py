@@ -149,7 +149,8 @@ def test_a_conversation_goes_on_anywhere(
     upstream.answers(plays(SAID))
     text, _ = talk.ask(ALL[second], stream=True)
     assert text == SAID.text
-    if first == second and (signer := {**SIGNED, "responses": "openai", "openrouter": "openrouter"}.get(first)):
+    openrouter = "openai" if client == "responses" else "openrouter"  # which it speaks as OpenAI does
+    if first == second and (signer := {**SIGNED, "responses": "openai", "openrouter": openrouter}.get(first)):
         assert vendor_schemas.SIGNATURES[signer] in upstream.calls[-1].body.decode(), "its thinking did not come back"
     talk.say("And in Basel?")
     upstream.answers(plays(Said("One more.", "", (("weather", {"city": "Basel"}),), turn=2)))

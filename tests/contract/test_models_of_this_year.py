@@ -163,7 +163,7 @@ def newest() -> Iterator[tuple[str, str, str]]:
         yield ("anthropic", "claude_5_5", f"azure_ai/{name}")
         yield ("anthropic", "claude_5_5", f"bedrock_invoke/us.anthropic.{name}")
         yield ("bedrock", "bedrock_claude_5_5", f"bedrock/us.anthropic.{name}")
-        yield ("openai", "databricks_claude", f"databricks/databricks-{name}")
+        yield ("anthropic", "claude_5_5", f"databricks/databricks-{name}")
     yield ("anthropic", "claude_5_5", "azure_ai/a-claude-of-ours")
     yield ("bedrock", "bedrock_claude_5_5", "bedrock/arn:aws:bedrock:eu-central-1:1:application-inference-profile/abc")
 

@@ -310,13 +310,6 @@ def gpt_6_astra(body: JSON) -> None:
     assert "none" not in (body.get("reasoning_effort"), body.get("reasoning", {}).get("effort")), "Unsupported value: 'none'"
 
 
-def databricks_claude(body: JSON) -> None:
-    """https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models"""
-    assert body.get("tool_choice") in (None, "auto", "none")
-    assert "thinking" not in body
-    openrouter(body)
-
-
 CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "anthropic": anthropic,
     "bedrock": bedrock_loop,
@@ -325,7 +318,6 @@ CHECKS: Mapping[str, Callable[[JSON], None]] = {
     "claude_5": claude_5,
     "claude_5_5": claude_5_5,
     "cohere": cohere,
-    "databricks_claude": databricks_claude,
     "deepseek": deepseek,
     "gemini": gemini,
     "gemini_2": gemini_2,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple, Self
 
-from haimaker.http.json import parse_json
+from haimaker.http.errors import missing_parameter
+from haimaker.http.json import as_object, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
@@ -25,8 +26,10 @@ from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
+from haimaker.validation import field_types
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
 from haimaker.validation.links import check_parts
+from haimaker.validation.shapes import check_shape
 
 MAX_CHOICES = 128
 MAX_TOKENS = 10**9
@@ -327,7 +330,15 @@ def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:
     """The body of a chat completion; `model` is the one that the path names, if it does. Raises BadRequestError."""
-    return check_chat(with_model(parse_json(raw), model), len(raw))
+    body = with_model(parse_json(raw), model)
+    request = check_chat(body, len(raw))
+    check_shape(body, field_types.CHAT)
+    choice, wanted = as_object(body.get("tool_choice")), as_object(body.get("response_format"))
+    if choice.get("type") == "function" and not as_object(choice.get("function")).get("name"):
+        raise missing_parameter("tool_choice.function.name")
+    if wanted.get("type") == "json_schema" and wanted.get("json_schema") is None:
+        raise missing_parameter("response_format.json_schema")
+    return request
 
 
 def translated_chat(chat: JSON, raw: bytes, original: Original) -> ChatRequest:

@@ -31,6 +31,7 @@ class CompletionFields(TextFields):
     max_tokens: Annotated[StrictInt, Field(ge=0, le=MAX_TOKENS)] | None = None
     """None of its own is of use with `echo` and `logprobs`: the prompt's are then all that is asked for."""
     best_of: Annotated[StrictInt, Field(ge=0, le=MAX_CHOICES)] | None = None
+    logit_bias: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class CommonFields(CheckedFields):
     model: Annotated[StrictStr, Field(min_length=1, max_length=512)]
     stream: StrictBool | None = None
     user: Name | None = None
+    drop_params: StrictBool | None = None
 
 
 def with_model(body: JSON, model: str | None) -> JSON:

@@ -10,7 +10,7 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
-from haimaker.lean_pydantic import Field, StrictBool, StrictInt, StrictStr, ValidationError
+from haimaker.lean_pydantic import Field, StrictInt, StrictStr, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import CommonFields, raise_validation_error, with_model
 from haimaker.operations.image_forms import Parsed, Reference, fetch_references, from_request
@@ -37,7 +37,6 @@ class ImageFields(CommonFields):
     response_format: ImageResponseFormat | None = None
     output_format: Annotated[StrictStr, Field(min_length=1, max_length=32)] | None = None
     partial_images: Annotated[StrictInt, Field(ge=0, le=3)] | None = None
-    drop_params: StrictBool | None = None
     prompt: Text | None = None
 
 

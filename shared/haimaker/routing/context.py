@@ -1,11 +1,14 @@
 """What a plan depends on besides the configuration: a request, its key, and how the targets are at the moment. A value."""
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.operations.operation import Original
 from haimaker.routing import preferences as routing_preferences
 from haimaker.routing.preferences import RoutingPreferences
+
+if TYPE_CHECKING:  # with the checks of requests, which a build of the layer has no library for
+    from haimaker.operations.operation import Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class RoutingContext:
     request_id: str
     created_s: int
     operation: str = "chat_completions"
-    original: Original | None = None
+    original: "Original | None" = None
     """What the client sent in a format of its own, which not every provider takes whole that speaks it."""
     allowed: Collection[str] = ()
     """The key's names and `provider/*` patterns, bare names too; empty allows all."""

@@ -12,7 +12,6 @@ from haimaker.providers.provider import Provider
 from haimaker.providers.registry import ONLINE, chat_operation, definition_for, find
 from haimaker.routing.config import Config
 from haimaker.routing.context import RoutingContext
-from haimaker.routing.native_formats import passes
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ class TargetResolver:
             operation = "responses"
         elif operation in definition.operations:
             own = definition_for(definition, model, operation)
+            from haimaker.routing.native_formats import passes
+
             if not passes(own, context.original) or self._is_elsewhere(target, definition, own):
                 operation = "chat_completions"
         return definition_for(definition, model, operation)

@@ -11,7 +11,7 @@ from haimaker.adapters.openai import thinking
 from haimaker.adapters.openai.messages import DETAILS, edit_message, without_fields
 from haimaker.adapters.parameters import Parameters
 from haimaker.adapters.repairs import plain_id, repair_messages
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_value
 from haimaker.http.json import as_list, as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.models.traits import NEVER
@@ -167,6 +167,8 @@ def _text_settings(asked: JSON) -> JSON:
         text["format"] = {"type": "json_schema", **as_object(wanted.get("json_schema"))}
     elif wanted.get("type") == "json_object":
         text["format"] = {"type": "json_object"}
+    elif wanted and wanted.get("type") != "text":
+        raise invalid_value("response_format.type", "text, json_object or json_schema")
     return text
 
 

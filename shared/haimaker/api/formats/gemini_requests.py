@@ -7,12 +7,15 @@ and refused where it does not.
 from collections.abc import Mapping
 from typing import Any
 
-from haimaker.api.formats.gemini_contents import Conversation, read_object, with_camel_names
+from haimaker.api.formats.gemini_contents import Conversation, read_object, to_camel, with_camel_names
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS
 from haimaker.routing.preferences import ROUTING_FIELDS
+from haimaker.validation import field_types
+from haimaker.validation.shapes import check_shape
 
 NUMBERS: Mapping[str, str] = {
     "temperature": "temperature",
@@ -35,6 +38,7 @@ GATEWAYS = ROUTING_FIELDS | OF_CHAT
 """Fields that are the gateway's own in every format, and pass as they are."""
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `thinkingBudget`, up to which; more is `high`."""
+UNSPECIFIED = "THINKING_LEVEL_UNSPECIFIED"
 LEVELS: Mapping[str, str] = {"MINIMAL": "minimal", "LOW": "low", "MEDIUM": "medium", "HIGH": "high"}
 MODES: Mapping[str, str] = {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto", "MODE_UNSPECIFIED": "auto"}
 TIERS: Mapping[str, str] = {"standard": "default", "flex": "flex", "priority": "priority"}
@@ -54,6 +58,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
     Raises BadRequestError, NotFoundError."""
     ours = {name: value for name, value in body.items() if name in OF_CHAT}
     asked = with_camel_names({name: value for name, value in body.items() if name not in GATEWAYS and value is not None})
+    check_shape(asked, field_types.GEMINI, to_camel)
     if asked.get("cachedContent"):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
     dropped = [name for name in asked if name not in READ]
@@ -103,10 +108,12 @@ def _format(config: JSON) -> JSON:
 
 
 def _format_refusal(asked: JSON) -> BadRequestError | None:
-    config = asked.get("generationConfig")
-    kind = with_camel_names(config).get("responseMimeType") if isinstance(config, dict) else None
-    if kind not in (None, "", "text/plain", "application/json"):
+    config = with_camel_names(as_object(asked.get("generationConfig")))
+    if config.get("responseMimeType") not in (None, "", "text/plain", "application/json"):
         return invalid_parameter("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
+    level = with_camel_names(as_object(config.get("thinkingConfig"))).get("thinkingLevel")
+    if level is not None and str(level).upper() not in (*LEVELS, UNSPECIFIED):
+        return invalid_parameter("generationConfig.thinkingConfig.thinkingLevel", f"it must be {', '.join(LEVELS)}")
     return None
 
 

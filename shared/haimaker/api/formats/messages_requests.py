@@ -12,7 +12,10 @@ from typing import Any
 
 from haimaker.api.formats import reasoning_details
 from haimaker.http.errors import BadRequestError, NotFoundError
+from haimaker.http.json import as_object
 from haimaker.http.values import JSON
+from haimaker.validation import field_types
+from haimaker.validation.shapes import check_shape
 
 SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
@@ -22,6 +25,7 @@ SAME = ("model", "max_tokens", "temperature", "top_p", "stream", "user")
 NO_THREADS = "thread_unsupported_request"
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `budget_tokens`, up to which; more is `high`."""
+THINKING = ("enabled", "adaptive", "disabled")
 CHOICE: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
 OWN_BLOCKS = frozenset(
     {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
@@ -37,6 +41,11 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     for name, why in REFUSED.items():
         if body.get(name):
             return BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    thinking, wanted = as_object(body.get("thinking")), as_object(as_object(body.get("output_config")).get("format"))
+    if thinking and thinking.get("type") not in THINKING:
+        return _invalid("thinking.type", f"it must be {', '.join(THINKING)}")
+    if wanted and (wanted.get("type") != "json_schema" or wanted.get("schema") is None):
+        return _invalid("output_config.format", "it must be of type json_schema and have a schema")
     told = [("system", body.get("system"))]
     told += [
         (f"messages[{position}].content", message.get("content"))
@@ -66,6 +75,7 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
 
     A thread, which the provider would keep, is refused so that its clients go on without: all keys share the provider's account.
     """
+    check_shape(body, field_types.MESSAGES)
     if body.get("thread") is not None:
         raise BadRequestError("thread: The gateway keeps no threads.", param="thread", code=NO_THREADS)
     dropped = [name for name in body if name in LEFT_OUT and body[name] is not None]

@@ -14,6 +14,8 @@ from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
 from haimaker.operations.operation import OUR_SIGNATURE, unpack_summary
 from haimaker.routing.preferences import ROUTING_FIELDS
+from haimaker.validation import field_types
+from haimaker.validation.shapes import check_shape
 
 SAME = (
     "metadata",
@@ -39,8 +41,6 @@ READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"format", "verbosity"}),
 }
 INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
-SWITCHES = ("background", "parallel_tool_calls", "store")
-"""What is true or false, and nothing else: what is kept, and whether anybody waits, must not hang on how a text is read."""
 REFUSED: Mapping[str, str] = {
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
     "prompt": "Prompts of the provider's account are not served: send their text.",
@@ -82,10 +82,7 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
     """The chat, and the names of what was left out. Of what is kept in the provider's account it may name what is allowed. Raises
     BadRequestError, NotFoundError."""
     asked = {name: value for name, value in body.items() if value is not None}
-    for name in SWITCHES:
-        if not isinstance(asked.get(name, False), bool):
-            raise invalid_parameter(name, "it must be true or false")
-    _object(asked.get("metadata"), "metadata")
+    check_shape(asked, field_types.RESPONSES)
     if asked.get("background") and asked.get("store") is False:
         raise BadRequestError(NOT_STORED, param="background", code="invalid_value")
     for name, why in REFUSED.items():
@@ -126,8 +123,10 @@ def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
     given = asked.get("input")
     kinds = [str(item.get("type") or "message") for item in given] if isinstance(given, list) else []
     yield from (f"input.{kind}" for kind in dict.fromkeys(kinds) if kind not in ITEMS)
-    if asked.get("truncation") == "auto":
+    if asked.get("truncation") not in (None, "disabled"):
         yield "truncation"
+    if isinstance(asked.get("tool_choice"), dict) and "tool_choice" not in chat:
+        yield "tool_choice"
     if asked.get("top_logprobs") and "top_logprobs" not in chat:
         yield "top_logprobs"
 
