@@ -156,6 +156,13 @@ def test_message_batches_are_answered_and_their_roles_have_what_they_do_and_no_m
     found = list(client.messages.batches.results(batch.id))
     assert [(each.custom_id, each.result.message.content[0].text) for each in found] == [("one", "Hello!"), ("two", "Hello!")]
     assert batches.openai_client(key).batches.retrieve(batch.id).status == "completed"
+    open_batch = begin(batches.openai_client(key), [line("one")])
+    admin = {"authorization": f"Bearer {batches.stack.key(role='admin')}"}
+    listed = httpx.get(f"{batches.url}/v1/batch/list", headers=admin).json()["data"]
+    assert [each["id"] for each in listed] == [open_batch.id]
+    assert httpx.post(f"{batches.url}/v1/batch/{open_batch.id}/cancel", headers=admin).json()["status"] == "cancelling"
+    batches.deliver()
+    batches.openai_client(key).files.delete(open_batch.input_file_id)
     assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
     assert (held(batches, key), batches.objects()) == ((2 * COST, False), [])
     role = batches.stack.role("batches")

@@ -73,7 +73,7 @@ WORKER = "BatchWorkerFunction"
 MANAGED = "ManagedChatFunction"
 """Serves what ChatCompletionsFunction does, with its role and its log, where the deployer has instances for it."""
 ADMINISTRATION = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|batch|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}

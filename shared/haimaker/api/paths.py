@@ -119,6 +119,8 @@ ROUTES = (
     Route("GET", "/batches", "batches_list"),
     Route("GET", "/batches/{id}", "batches_retrieve"),
     Route("POST", "/batches/{id}/cancel", "batches_cancel"),
+    Route("GET", "/batch/list", "batches_overview"),
+    Route("POST", "/batch/{id}/cancel", "batches_overview_cancel"),
     Route("POST", "/messages/batches", "messages_batches_create"),
     Route("GET", "/messages/batches", "messages_batches_list"),
     Route("GET", "/messages/batches/{id}", "messages_batches_retrieve"),
@@ -183,8 +185,6 @@ LOCAL_ROUTES = (
     Route("GET", "/links/{id}", "link_read"),
     Route("PUT", "/links/{id}", "link_write"),
     Route("PUT", "/files/{id}", "link_write"),
-    Route("GET", "/batch/list", "batches_overview"),
-    Route("POST", "/batch/{id}/cancel", "batches_overview_cancel"),
 )
 """Of the local gateway only: in the deployed stack links are to S3, which serves them itself, nobody opens a stage, and no
 function may read what is kept of prompts and answers."""
