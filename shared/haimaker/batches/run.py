@@ -25,7 +25,7 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, LineError, read_line, split, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.place import Place
@@ -41,10 +41,6 @@ AT_ONCE = 32
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
 UNPOOLED_WAIT_S = 1.0
-ENDS = {
-    CANCELLED: ("batch_cancelled", "This request was not made: the batch was cancelled."),
-    EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
-}
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 

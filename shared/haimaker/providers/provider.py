@@ -5,6 +5,7 @@ functions over answers; no code asks for a provider's name. Parameters are named
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from haimaker.http.values import JSON
@@ -108,6 +109,10 @@ class AnswerRules:
     event, changes nothing in it, and returns it in OpenAI's shape; the same object where there is nothing to mend."""
 
 
+LONGEST_EFFORT, MODELS_KEPT = 16, 64
+"""Of a name of an effort, and how many models a dialect remembers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a provider's requests and answers differ from the format of its adapter."""
@@ -183,6 +188,21 @@ class Dialect:
     def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
         """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
         in a request with this effort."""
+        if not isinstance(effort, str | None) or len(effort or "") > LONGEST_EFFORT:
+            return self._make_for_model(traits, effort)
+        found = self._of_models.get((id(traits), effort))
+        if found is None:
+            if len(self._of_models) >= MODELS_KEPT:
+                self._of_models.clear()
+            found = self._of_models[id(traits), effort] = self._make_for_model(traits, effort), traits
+        return found[0]
+
+    @cached_property
+    def _of_models(self) -> dict[tuple[int, str | None], tuple["Dialect", Traits]]:
+        """Those made lately, each with its traits, which must not make room for others with their id."""
+        return {}
+
+    def _make_for_model(self, traits: Traits, effort: object) -> "Dialect":
         rule = traits.look_up(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
         limit = {"max_tokens": traits.limit_name} if traits.limit_name else {}
         kept = {name: new for name, new in self.rename.items() if new not in limit}

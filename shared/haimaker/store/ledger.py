@@ -296,7 +296,7 @@ def decode_account(config: str, version: int) -> Account:
     known = _account_fields()
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
-    sequences = {name: tuple(values[name]) for name in ("models", "tags")}
+    sequences = {name: tuple(values.get(name, ())) for name in ("models", "tags", "replaces")}
     return Account(**values | sequences | {"model_limits": limits, "version": version})
 
 
