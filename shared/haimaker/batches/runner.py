@@ -18,8 +18,9 @@ from typing import BinaryIO
 from haimaker.batches import Batch, BatchDirectory
 from haimaker.batches.native import NativePart, follow, next_look_s, waits
 from haimaker.batches.native_answers import FolderFiles
+from haimaker.batches.pace import AT_ONCE
 from haimaker.batches.place import LineWorker, Place
-from haimaker.batches.run import AT_ONCE, BatchRun
+from haimaker.batches.run import BatchRun
 from haimaker.blobs import BlobError
 from haimaker.observability.observer import Observer
 from haimaker.store import Store, StoreUnavailable
