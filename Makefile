@@ -70,7 +70,7 @@ keys: .venv/cli.stamp ## the gateway's keys, or more: make keys ARGS="create --a
 spend: .venv/cli.stamp ## what was spent: make spend ARGS="--by model"
 	@exec $(HAIMAKER) spend $(ARGS)
 
-publish-prices: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/test.stamp) ## give the gateway that runs, or a stack, this table of prices: make publish-prices STACK=haimaker
+publish-prices: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/stack.stamp) ## give the gateway that runs, or a stack, this table of prices: make publish-prices STACK=haimaker
 	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) prices
 
 models: .venv/cli.stamp ## the gateway's models and their prices: make models ARGS=gpt-4o
@@ -79,28 +79,28 @@ models: .venv/cli.stamp ## the gateway's models and their prices: make models AR
 routes: .venv/cli.stamp ## check your own names in gateway.toml
 	@exec $(HAIMAKER) routes check $(ARGS)
 
-tools: .venv/test.stamp .venv-aws/aws.stamp ## install what `bin/haimaker --stack` needs
+tools: .venv/stack.stamp .venv-aws/aws.stamp ## install what `bin/haimaker --stack` needs
 	@echo 'All is there. bin/haimaker --help'
 
-deploy: .venv/test.stamp .venv-aws/aws.stamp ## build, and make or change the stack: make deploy STACK=haimaker
+deploy: .venv/stack.stamp .venv-aws/aws.stamp ## build, and make or change the stack: make deploy STACK=haimaker
 	@exec $(ON_STACK) deploy $(if $(YES),--yes)
 
-admin-key: .venv/test.stamp ## make an administrator's key of the deployed stack
+admin-key: .venv/stack.stamp ## make an administrator's key of the deployed stack
 	@exec $(ON_STACK) admin-key
 
-credentials: .venv/test.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
+credentials: .venv/stack.stamp ## give the deployed stack a provider's key, typed unseen: make credentials PROVIDER=openai
 	@exec $(ON_STACK) credentials $(if $(NAME),--name '$(NAME)') $(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(REMOVE),--remove)
 
-reconcile: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/test.stamp) ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
+reconcile: $(if $(filter file,$(origin STACK)),.venv/cli.stamp,.venv/stack.stamp) ## prove by the records what was spent, and repair it (CHECK=1: only report): make reconcile STACK=haimaker
 	@exec $(HAIMAKER) $(if $(filter file,$(origin STACK)),,--stack $(STACK)) reconcile $(if $(CHECK),--check)
 
-invoke: .venv/test.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
+invoke: .venv/stack.stamp .venv-aws/aws.stamp ## invoke a deployed function: make invoke FUNCTION=ModelsFunction EVENT=events/models_health.json
 	@exec $(ON_STACK) invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(EVENT),--event '$(EVENT)')
 
-logs: .venv/test.stamp .venv-aws/aws.stamp ## follow the deployed functions' logs, all or one: make logs FUNCTION=ChatCompletionsFunction
+logs: .venv/stack.stamp .venv-aws/aws.stamp ## follow the deployed functions' logs, all or one: make logs FUNCTION=ChatCompletionsFunction
 	@exec $(ON_STACK) logs $(if $(FUNCTION),--function '$(FUNCTION)')
 
-destroy: .venv/test.stamp .venv-aws/aws.stamp ## delete the stack; asks, and keeps the tables unless told otherwise
+destroy: .venv/stack.stamp .venv-aws/aws.stamp ## delete the stack; asks, and keeps the tables unless told otherwise
 	@exec $(ON_STACK) destroy
 
 clean: ## remove .venv, .venv-*, builds and caches; keys and usage in .haimaker stay
@@ -113,8 +113,11 @@ clean: ## remove .venv, .venv-*, builds and caches; keys and usage in .haimaker 
 .venv/cli.stamp: shared/requirements.txt local/requirements.txt
 	@sh local/set_up.sh shared/requirements.txt local/requirements.txt && touch .venv/run.stamp $@
 
-.venv/test.stamp: requirements-dev.txt shared/requirements.txt local/requirements.txt
-	@sh local/set_up.sh requirements-dev.txt && touch $@
+.venv/stack.stamp: requirements-operator.txt shared/requirements.txt local/requirements.txt
+	@sh local/set_up.sh requirements-operator.txt && touch .venv/run.stamp .venv/cli.stamp $@
+
+.venv/test.stamp: requirements-dev.txt requirements-operator.txt shared/requirements.txt local/requirements.txt
+	@sh local/set_up.sh requirements-dev.txt && touch .venv/stack.stamp $@
 
 .venv-bench/bench.stamp: requirements-bench.txt shared/requirements.txt
 	@VENV=.venv-bench PYTHON="$$(sh shared/find_python313.sh)" sh local/set_up.sh requirements-bench.txt && touch $@

@@ -48,6 +48,12 @@ def backup(context: Context) -> int:
         raise OperatorError(f"There is no {source} yet: it is made when the gateway starts.")
     _copy(source, target)
     context.terminal.say(f"{_inspect(target)} are in {target}. It holds no key, but their hashes: keep it to yourself.")
+    folders = [source.parent / name for name in ("stored", "content")]
+    if filled := [str(folder) for folder in folders if any(path.is_file() for path in folder.rglob("*"))]:
+        named = " and ".join(filled)
+        context.terminal.say(
+            f"What clients keep as files, and as prompts and answers, is in {named}, not in the copy: copy that too."
+        )
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from haimaker.http.values import JSON
 from haimaker.settings.gateway_toml import parse_gateway_toml
 from haimaker.validation.settings import SettingsError
 
@@ -55,15 +56,19 @@ def import_accounts(context: Context) -> int:
     if arguments.check:
         terminal.show(rows, ("kind", "count"), [(name, len(found)) for name, found in rows.items()])
         return 0
-    client, done, left_out = context.api_client(), {"teams": 0, "keys": 0}, []
+    client, done, left_out = context.api_client(), {"teams": 0, "keys": 0}, list[JSON]()
+    renamed: list[JSON] = []
     for name, found in rows.items():
         for start in range(0, len(found), AT_ONCE):
             told = client.post("/key/import", {name: found[start : start + AT_ONCE]})
             done[name] += len(told["imported"][name])
             left_out += told["left_out"]
+            renamed += told.get("renamed", ())
+    for row in renamed:
+        terminal.note(f"renamed {row['kind']} {row['id'][:12]}: {row['from']} is taken, now {row['to']}")
     for row in left_out:
         terminal.note(f"left out {row['kind']} {row['id'][:12]}: {row['why']}" + (f" ({row['param']})" if row["param"] else ""))
-    terminal.show({"imported": done, "left_out": left_out}, ("kind", "imported"), list(done.items()))
+    terminal.show({"imported": done, "left_out": left_out, "renamed": renamed}, ("kind", "imported"), list(done.items()))
     return int(any(row["why"] != HERE_ALREADY for row in left_out))
 
 

@@ -20,6 +20,7 @@ files (`tests/unit/test_journey.py`):
 
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import BilledAccounts
@@ -50,6 +51,9 @@ from haimaker.store import MAX_MODELS_HELD, UNLIMITED, Account, Denied, Granted,
 from haimaker.upstream.call import UpstreamCall
 from haimaker.upstream.exchange import AttemptLoop, Exchange
 from haimaker.upstream.relay import ClientLeft, Relay
+
+if TYPE_CHECKING:
+    from haimaker.api.provider_batches import ProviderBatches
 
 LATE_S = 10
 """How long after a request's last moment its reservation counts as lost."""
@@ -139,14 +143,7 @@ class Gateway(Services):
                 from haimaker.api import early_refusals  # few bodies are
 
                 early_refusals.check_body(self, operation, request, account)
-            if self.settings.config.allowed_ids:
-                request = replace(request, allowed_ids=self.settings.config.allowed_ids)
-            request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
-            asked = read_routing_request(client_format.parse(request), request, time.time())
-            if client_format.resumes and asked.asked.original:
-                from haimaker.api import stored_responses  # few formats go on from an earlier answer
-
-                asked = stored_responses.resume(self, account, asked, request, client_format)
+            request, asked = self.read(request, account, client_format)
             return self._answer(request, asked, account, client_format)
         except APIError as error:
             return self._error_response(operation, request, error)
@@ -159,6 +156,25 @@ class Gateway(Services):
             self.observer.exception(error, request_id=request.id)
             defect = InternalServerError("The gateway failed; this is a defect of ours.", code="internal_error")
             return self._error_response(operation, request, defect)
+
+    def read(self, request: Request, account: Account, client_format: ClientFormat) -> tuple[Request, RoutingRequest]:
+        """A request of a key with all that it names, and what it asks. Raises APIError."""
+        if self.settings.config.allowed_ids:
+            request = replace(request, allowed_ids=self.settings.config.allowed_ids)
+        request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
+        asked = read_routing_request(client_format.parse(request), request, time.time())
+        if client_format.resumes and asked.asked.original:
+            from haimaker.api import stored_responses  # few formats go on from an earlier answer
+
+            asked = stored_responses.resume(self, account, asked, request, client_format)
+        return request, asked
+
+    @property
+    def provider_batches(self) -> "ProviderBatches":
+        """Providers' own batches, for lines of ours."""
+        from haimaker.api.provider_batches import ProviderBatches  # one process works on batches
+
+        return ProviderBatches(self, self.read)
 
     def accounts_of(self, account_id: str) -> tuple[Account, ...]:
         """A key's account as it is now, and its team's. Raises APIError."""
@@ -215,8 +231,12 @@ class Gateway(Services):
     def _answer(self, request: Request, routing_request: RoutingRequest, account: Account, client_format: ClientFormat) -> Response:
         """An accepted request of a key. Raises APIError."""
         runtime, asked, begun_s = self.runtime(), routing_request.asked, time.monotonic()
-        billed = self.accounts.billed_accounts(account, asked.fields.user)
-        decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, runtime.planner)
+        if request.batch and request.batch.answer:
+            reserve = self.provider_batches.reserve
+            decision, billed, admitted, affordable = reserve(request, routing_request, account, runtime.planner)
+        else:
+            billed = self.accounts.billed_accounts(account, asked.fields.user)
+            decision, billed, admitted, affordable = self._reserve(routing_request, billed, request, runtime.planner)
         exchange, deadline_s, end_s = self.exchange(
             request, routing_request, billed, decision, admitted, client_format, runtime, begun_s
         )
@@ -252,6 +272,8 @@ class Gateway(Services):
         call = UpstreamCall(
             runtime.clients, asked, request.headers, deadline_s, CancelToken(), 0.0 if asked.response == "json" else end_s
         )
+        if request.batch and request.batch.answer:
+            call.answer, settlement.record = request.batch.answer, self.store.record(request.id)
         attempts = AttemptLoop(call, decision.plan, runtime.clients.health, settlement.attempt_logs)
         attempts.has_client_timeout = routing_request.preferences.has_timeouts or deadlines.client_timeout_s(request) < longest_s
         if billed.have_budget() or model_limits.have_budget(admitted.reservation):

@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +16,7 @@ from haimaker.store import Record
 from scripts import console_screenshots
 from tests.console.conftest import Console
 from tests.contract.money_support import ADMIN, Desk, error_of
+from tests.support import node_packages
 from tests.support.openai_wire import error, plays_openai
 from tests.support.reply import Reply
 
@@ -472,7 +473,14 @@ def test_a_refused_message_can_be_sent_again(console: Console):
     console.forgives(404)
 
 
-FORMATS = ("Chat Completions", "Responses", "Messages", "Gemini")
+FORMATS = {
+    "Chat Completions": ("node_sdk", "openai"),
+    "Responses": ("node_sdk", "openai"),
+    "Messages": ("node_vendors", "@anthropic-ai/sdk"),
+    "Gemini": ("node_vendors", "@google/genai"),
+}
+"""And the folder that has the vendor's SDK for Node."""
+NODE_SDKS = Path(__file__).parents[1] / "support"
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -487,29 +495,39 @@ def test_the_request_is_shown_as_code_that_runs(console: Console, desk: Desk, fo
     page.get_by_role("button", name=format, exact=True).click()
     key = desk.key()
     environment = os.environ | {"HAIMAKER_KEY": key, "NO_PROXY": "*", "no_proxy": "*"}
-    programs = {"curl": ["bash", "-ec"], "Python": [sys.executable, "-c"]}
+    programs = {"curl": ["bash", "-ec"], "Python": [sys.executable, "-c"], **_node(FORMATS[format])}
+    running = []
     for stream in (True, False):
         page.get_by_label("Stream the answer").set_checked(stream)
         for language, program in programs.items():
             page.get_by_role("button", name=language, exact=True).click()
             text = page.get_by_label("The request as code").inner_text()
             assert "sk-" not in text
-            done = subprocess.run([*program, text], env=environment, capture_output=True, text=True, timeout=60, check=False)
-            assert done.returncode == 0, done.stderr
-            if language == "Python":
-                assert done.stdout == f"{asked}\n"
-            elif stream:
-                assert done.stdout.startswith(("data: ", "event: "))
-                assert len(re.findall("^data: ", done.stdout, re.MULTILINE)) > 2
-            else:
-                assert json.dumps(asked)[1:-1] in done.stdout
-        page.get_by_role("button", name="Node").click()
-        text = page.get_by_label("The request as code").inner_text()
-        if shutil.which("node"):
-            subprocess.run(["node", "--input-type=module", "--check"], input=text, text=True, timeout=60, check=True)
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            folder = NODE_SDKS / FORMATS[format][0]
+            running.append((language, stream, subprocess.Popen([*program, text], env=environment, cwd=folder, **pipes)))
+    for language, stream, process in running:
+        printed, wrong = process.communicate(timeout=60)
+        assert process.returncode == 0, wrong
+        if language != "curl":
+            assert printed == f"{asked}\n"
+        elif stream:
+            assert printed.startswith(("data: ", "event: "))
+            assert len(re.findall("^data: ", printed, re.MULTILINE)) > 2
+        else:
+            assert json.dumps(asked)[1:-1] in printed
     records = desk.records(key)
-    assert [record.detail["stream"] for record in records].count(True) == 2
-    assert len(records) == 4
+    assert [record.detail["stream"] for record in records].count(True) == len(programs)
+    assert len(records) == 2 * len(programs)
+
+
+def _node(sdk: tuple[str, str]) -> dict[str, list[str]]:
+    """What runs a program that has the SDK, in its folder; nothing without Node."""
+    folder, package = sdk
+    try:
+        return {"Node": [node_packages.installed(NODE_SDKS / folder, package), "--input-type=module", "-e"]}
+    except node_packages.Unavailable:
+        return {}
 
 
 def test_screenshots_are_made_as_the_readme_shows_them(console: Console, tmp_path):

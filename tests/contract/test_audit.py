@@ -83,7 +83,7 @@ def test_a_viewer_sees_all_and_changes_nothing(desk: Desk, role: str) -> None:
     if role != "admin":
         for path in WRITES:
             assert error_of(desk.ask("POST", path, {"team_id": "t", "user_id": "u", "key": "x"}, key=key)) == (403, "admin_only")
-    other = desk.key(key_alias="other")
+    other = desk.key(key_alias=f"another than {role}")
     seen = desk.ask("GET", f"/key/info?key={desk.info(other)['token_id']}", key=key)
     assert seen.status_code == (403 if role == "user" else 200)
 

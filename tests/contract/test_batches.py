@@ -329,3 +329,23 @@ def test_an_account_in_parallel_keeps_half(desk: Desk, upstream: FakeUpstream, g
     assert desk.chat(key, "demo/echo").status_code == 200
     gate.set()
     assert ended(client, batch).request_counts.completed == 9
+
+
+@pytest.mark.parametrize("grace", [{}, {"grace_period": "1h"}], ids=["at once", "with grace"])
+def test_a_key_that_is_made_anew_goes_on_with_its_files_batches_and_responses(desk: Desk, upstream: FakeUpstream, grace: JSON):
+    upstream.answers(Reply.json(200, completion("hi")))
+    old = desk.key()
+    batch = ended(sdk(desk, old), begin(sdk(desk, old), [line("a")]))
+    shown = desk.chat(old).headers["x-request-id"]
+    renewed = desk.admin("/key/regenerate", key=old, **grace)["key"]
+    last = desk.admin("/key/regenerate", key=renewed, **grace)["key"]
+    asked = [last, renewed, old] if grace else [last]
+    for key in asked:
+        client = sdk(desk, key)
+        assert [each.id for each in client.batches.list()] == [batch.id]
+        assert rows(client, batch.output_file_id)[0]["custom_id"] == "a"
+        assert desk.ask("GET", f"/v1/generation?id={shown}", key=key).status_code == 200
+    assert upload(sdk(desk, last), [line("b")]) in [file.id for file in sdk(desk, asked[-1]).files.list()]
+    assert list(sdk(desk, desk.key()).files.list()) == []
+    [event] = desk.ask("GET", f"/audit?object_id={desk.info(last)['token_id']}").json()["data"]
+    assert len(event["updated_values"]["replaces"]) == 2

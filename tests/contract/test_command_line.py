@@ -7,12 +7,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from haimaker.accounts import keys as auth
+from haimaker.store import Account
 from local.command_line.__main__ import main
 from local.command_line.api_client import key_of, local_url
 from local.command_line.stack import OperatorError
@@ -124,7 +126,8 @@ def test_a_team_is_named_by_its_alias_and_ends_with_its_keys(desk: Desk, haimake
     key = created(haimaker("keys create --alias of-ops --team t-1"))
     assert re.search(r"of-ops", haimaker("teams show Ops"))
     assert json.loads(haimaker("--json teams update Ops --rpm-limit none"))["rpm_limit"] is None
-    haimaker("teams create t-2 --alias Ops")
+    assert "a team with the alias 'Ops' already" in haimaker("teams create t-2 --alias Ops", status=1)
+    assert desk.gateway.store.put(Account("team#t-2", "t-2", int(time.time()) + 1, alias="Ops"))  # of a release that took it
     assert "2 teams are called 'Ops'; name one by its id: t-1, t-2." in haimaker("teams block Ops", status=1)
     assert "There is no user 'nobody'" in haimaker("users show nobody", status=1)
     assert "Nothing was said to change" in haimaker("teams update t-1", status=1)
@@ -216,8 +219,8 @@ def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, m
 )
 def test_what_is_wrong_is_said_in_a_line(desk: Desk, haimaker: Run, command: str, message: str):
     if "twins" in command:
-        for _ in range(2):
-            desk.key(key_alias="twins")
+        for number in range(2):  # of a release that took them
+            assert desk.gateway.store.put(Account(f"key#{number:064}", "sk-hm-abcd...wxyz", 1, alias="twins"))
     said = haimaker(command, status=1)
     assert said.startswith("haimaker: ")
     assert message in said

@@ -39,7 +39,7 @@ def test_an_imported_key_works_with_what_is_left_of_its_budget(fresh: Desk) -> N
         "max_budget": 2.0, "spend": 1.25, "budget_duration": "30d", "budget_reset_at": LATER, "rpm_limit": 100,
     }  # fmt: skip
     told = fresh.admin("/key/import", teams=[team], keys=[key])
-    assert told == {"imported": {"teams": ["t-1"], "keys": [digest(SECRET)]}, "left_out": []}
+    assert told == {"imported": {"teams": ["t-1"], "keys": [digest(SECRET)]}, "left_out": [], "renamed": []}
     info = fresh.info(SECRET)
     assert (info["key_alias"], info["spend"], info["total_spend"], info["max_budget"]) == (
         "app",
@@ -77,6 +77,20 @@ def test_what_can_not_be_taken_is_told_and_the_rest_is_taken(fresh: Desk, row: o
     assert told["imported"]["keys"] == [digest("good")]
     [left_out] = told["left_out"]
     assert (left_out["param"], why in left_out["why"]) == (param, True), left_out
+
+
+def test_a_name_that_another_has_gets_the_beginning_of_the_id_behind_it(fresh: Desk) -> None:
+    """A key that is left out would be of no use to its people."""
+    fresh.admin("/team/new", team_id="here", team_alias="Research")
+    teams = [{"team_id": "abc", "team_alias": "Research"}, {"team_id": "def", "team_alias": "Support"}]
+    keys = [{"token": digest(name), "key_alias": "app", "team_id": "abc"} for name in ("one", "two", "one")]
+    told = fresh.admin("/key/import", teams=teams, keys=keys)
+    assert told["imported"] == {"teams": ["abc", "def"], "keys": [digest("one"), digest("two")]}
+    assert [row["id"] for row in told["left_out"]] == [digest("one")]
+    expected = [("teams", "abc", "Research", "Research (abc)"), ("keys", digest("two"), "app", f"app ({digest('two')[:8]})")]
+    assert [tuple(row.values()) for row in told["renamed"]] == expected
+    shown = fresh.ask("GET", f"/key/info?key={digest('two')}").json()["info"]
+    assert (shown["key_alias"], shown["spend"]) == (expected[1][3], 0)
 
 
 def test_who_may_import_and_how_much(fresh: Desk) -> None:

@@ -163,6 +163,47 @@ def test_a_regenerated_key_goes_on_where_the_old_one_was(desk: Desk):
     assert {"max_budget": None, "rpm_limit": 9, "key_alias": "Zoë's key"}.items() <= desk.info(newer).items()
 
 
+def test_two_keys_are_not_called_the_same(desk: Desk):
+    """Nor two teams; several end users may be."""
+    taken = (400, "alias_taken")
+    key, other = desk.key(key_alias="ada's"), desk.key(key_alias="bob's")
+    answer = desk.ask("POST", "/key/generate", {"key_alias": "ada's"})
+    assert (error_of(answer), answer.json()["error"]["param"]) == (taken, "key_alias")
+    for path in ("update", "regenerate"):
+        assert error_of(desk.ask("POST", f"/key/{path}", {"key": other, "key_alias": "ada's"})) == taken
+    assert desk.admin("/key/update", key=key, key_alias="ada's", max_budget=3)["max_budget"] == 3, "it is its own"
+    assert desk.chat(other).status_code == 200, "a name that is refused changes nothing"
+    renewed = desk.admin("/key/regenerate", key=key, grace_period="1h")["key"]
+    assert desk.info(renewed)["key_alias"] == "ada's"
+    assert error_of(desk.ask("POST", "/key/generate", {"key_alias": "ada's"})) == taken
+    desk.admin("/key/update", key=renewed, key_alias="ada")
+    desk.admin("/key/update", key=other, key_alias="ada's")
+    desk.admin("/key/delete", keys=[renewed])
+    assert desk.key(key_alias="ada") != renewed
+    desk.admin("/team/new", team_id="a", team_alias="ada")
+    for path, team_id, expected in (
+        ("new", "a", (409, "conflict")),
+        ("new", "b", taken),
+        ("new", "c", None),
+        ("update", "c", taken),
+    ):
+        alias = {} if expected is None else {"team_alias": "ada"}
+        answer = desk.ask("POST", f"/team/{path}", {"team_id": team_id, **alias})
+        assert answer.status_code == 200 if expected is None else error_of(answer)[0] == expected[0], (path, answer.text)
+    desk.admin("/team/delete", team_ids=["a"])
+    desk.admin("/team/update", team_id="c", team_alias="ada")
+    for name in ("1", "2"):
+        desk.admin("/customer/new", user_id=name, alias="ada")
+    events = desk.ask("GET", "/audit?limit=100").json()["data"]
+    assert {event["table_name"] for event in events} == {"key", "team", "user"}
+
+
+def test_of_many_who_want_a_name_one_gets_it(desk: Desk):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: desk.ask("POST", "/key/generate", {"key_alias": "one"}), range(8)))
+    assert sorted(answer.status_code for answer in made) == [200] + [400] * 7
+
+
 def test_what_a_regenerated_key_holds_counts_as_spent(desk: Desk, upstream: FakeUpstream):
     gate = upstream.gate()
     upstream.answers(Reply.json(200, openai_wire.completion()).after(gate))

@@ -130,6 +130,7 @@ def test_claims_decide_the_role(site: Site, who: str, name: str, role: str, team
     assert [person[field] for field in ("key_alias", "role", "team_id")] == [name, role, team]
     statuses = [browser.get(path).status_code for path in ("/v1/models", "/key/list", "/audit", "/providers")]
     assert statuses == ([200, 200, 403, 403] if role == "team_admin" else [200] * 4)
+    assert (browser.get("/batch/list").status_code, browser.get("/v1/batches").status_code) == (200, 401)
     made = browser.send("POST", "/key/generate", {"max_budget": 1})
     assert made.status_code == (403 if role == "viewer" else 200)
     if role == "team_admin":

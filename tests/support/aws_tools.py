@@ -17,20 +17,14 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".venv-aws" / "bin"
 TRANSLATE = """
 import json, sys
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-template = yaml_parse(open("template.yaml").read())
-if len(sys.argv) > 1:
-    sys.path.append(".")
-    from scripts.rollout_template import with_rollout
+sys.path.append(".")
+from scripts.rollout_template import with_rollout
+from scripts.tables_template import translate
 
-    template = with_rollout(template, *sys.argv[1:])
-for resource in template["Resources"].values():  # `sam package` puts local folders into a bucket
-    for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
-        resource["Properties"][name] = "s3://bucket/" + resource["Properties"][name]
-managed_policies = type("None of them is used", (), {"load": dict})
-json.dump(transform(template, {}, managed_policies), sys.stdout)
+template = yaml_parse(open("template.yaml").read())
+json.dump(translate(with_rollout(template, *sys.argv[1:]) if sys.argv[1:] else template), sys.stdout)
 """
 ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
 

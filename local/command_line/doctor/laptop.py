@@ -42,7 +42,7 @@ def packages(_: Context) -> Iterator[Finding]:
     if not IS_CLONE:
         yield ok("packages", f"haimaker {current_version()} is installed in {ROOT}")
         return
-    stamps = [ROOT / ".venv" / name for name in ("cli.stamp", "test.stamp")]
+    stamps = [ROOT / ".venv" / name for name in ("cli.stamp", "stack.stamp", "test.stamp")]
     made = max((stamp.stat().st_mtime for stamp in stamps if stamp.exists()), default=0.0)
     if not made:
         yield missing("packages", "This is not the project's own environment, .venv.", "make doctor sets it up.")

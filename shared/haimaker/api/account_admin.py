@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from haimaker.accounts import aliases
 from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.accounts.kinds import AccountKind, kind_of
@@ -61,10 +62,17 @@ def get_account(store: Store, account_id: str) -> Balance:
 
 
 def update_account(store: Store, account_id: str, change: Callable[[Account], Account]) -> Balance:
-    """Changes an account as it is now; tries again if another request changed it at the same moment. Raises ConflictError,
-    NotFoundError."""
+    """Changes an account as it is now; tries again if another request changed it at the same moment. Raises BadRequestError where
+    it is to have another's alias, ConflictError, NotFoundError."""
     for _ in range(UPDATE_TRIES):
-        if store.update(change(get_account(store, account_id).account)):
+        before = get_account(store, account_id).account
+        after = change(before)
+        is_renamed = after.alias != before.alias
+        if is_renamed:
+            aliases.claim(store, after)
+        if store.update(after):
+            if is_renamed:
+                aliases.release(store, before)
             return get_account(store, account_id)
     raise ConflictError(f"The {kind_of(account_id)} was changed by somebody else at the same moment; try again.")
 

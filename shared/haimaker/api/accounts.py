@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from haimaker.accounts import aliases
 from haimaker.accounts.errors import check_usable, leads, require_reader, sees_all
 from haimaker.accounts.kinds import END_USER, TEAM, AccountKind
 from haimaker.api import account_admin, keys
@@ -90,8 +91,10 @@ def _create(of: ManagedKind, store: Store, caller: Account, request: Request) ->
         message = f"One {of.kind.name} at a time is made: `{of.id_field}`."
         raise BadRequestError(message, param=of.ids_field, code="unsupported_parameter")
     name = name or str(uuid.uuid4())
-    account = Account(of.kind.account_id(name), name, int(time.time()))
-    if not store.put(apply_fields(account, fields, time.time())):
+    account = apply_fields(Account(of.kind.account_id(name), name, int(time.time())), fields, time.time())
+    if store.get(account.id) is None:  # or else its name would be taken from the one that there is
+        aliases.claim(store, account)
+    if not store.put(account):
         raise ConflictError(f"There is a {of.kind.name} of this name already.")
     return _to_json(of, get_account(store, account.id))
 
@@ -108,14 +111,15 @@ def _delete(of: ManagedKind, store: Store, caller: Account, request: Request) ->
     """POST …/delete: the keys of a team are deleted with it; records stay. Nothing is deleted if one of the names is unknown."""
     names = _names(of, caller, request)
     accounts = [get_account(store, _account_id(of, name)).account for name in names]
-    members: list[str] = []
+    members: list[Account] = []
     if of.has_keys:
         if caller.team_id in names:
             raise BadRequestError("A key can't delete itself with its team.", param=of.ids_field)
-        members = [balance.account.id for balance in keys.all_keys(store) if balance.account.team_id in names]
-    for account_id in (*members, *(account.id for account in accounts)):
-        store.delete(account_id)
-    return of.to_deleted(names, [account_id.partition("#")[2] for account_id in members])
+        members = [balance.account for balance in keys.all_keys(store) if balance.account.team_id in names]
+    for account in (*members, *accounts):
+        store.delete(account.id)
+        aliases.release(store, account)
+    return of.to_deleted(names, [account.id.partition("#")[2] for account in members])
 
 
 def _set_blocked(blocked: bool, of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON:

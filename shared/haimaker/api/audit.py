@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from haimaker.accounts.aliases import CLAIMS
 from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
@@ -69,6 +70,8 @@ class _AuditedDocuments:
         return getattr(self._documents, name)
 
     def put(self, kind: str, document: Document) -> bool:
+        if kind.startswith(CLAIMS):  # what they are for is told as the change of the account
+            return self._documents.put(kind, document)
         before = self._documents.get(kind, document.name) if document.version else None
         done = self._documents.put(kind, document)
         if done:
@@ -99,6 +102,10 @@ def events_of(store: AuditedStore, caller: Account, operation: str, request: Req
 def credential_change(variable: str, action: str) -> JSON:
     """Of a variable that holds a secret, only that it was set."""
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
+
+
+def batch_change(batch_id: str, before: str, after: str) -> JSON:
+    return _change("updated", f"batch#{batch_id}", None, {"status": before}, {"status": after})
 
 
 def session_change(person: Account, *, ends: bool = False) -> JSON:

@@ -25,7 +25,7 @@ def show_content(services: "Services", caller: Account, request: Request, now_s:
     ServiceUnavailableError."""
     check_usable(caller, now_s)
     record = find_record(services.store, request)
-    if record is None or (record.account_id != caller.id and caller.role != "admin"):
+    if record is None or (not caller.has_been(record.account_id) and caller.role != "admin"):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
     services.content.finish(WRITTEN_S)
     try:

@@ -224,12 +224,12 @@ def _planning_handler(module: str, name: str) -> Handler:
     return operation
 
 
-def _providers(name: str) -> Handler:
-    """An operation on the providers of a local gateway."""
+def _managing_handler(module: str, name: str) -> Handler:
+    """An operation on more than the store keeps, of whoever has a key or is signed in."""
 
     def operation(services: "Services", request: Request) -> Response:
         account = _caller(services, request)
-        return json_response(getattr(import_module("haimaker.api.providers"), name)(services, account, request))
+        return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(services, account, request))
 
     return operation
 
@@ -314,6 +314,12 @@ HANDLERS: Mapping[str, Handler] = {
     "files_retrieve": _kept("files", "retrieve"),
     "files_content": _kept("files", "content"),
     "files_delete": _kept("files", "delete"),
+    "uploads_create": _kept("file_uploads", "create"),
+    "uploads_add_part": _kept("file_uploads", "add_part"),
+    "uploads_complete": _kept("file_uploads", "complete"),
+    "uploads_cancel": _kept("file_uploads", "cancel"),
+    "batches_overview": _managing_handler("batch_overview", "list_batches"),
+    "batches_overview_cancel": _managing_handler("batch_overview", "cancel_batch"),
     "batches_create": _kept("batches", "create"),
     "batches_list": _kept("batches", "list_batches"),
     "batches_retrieve": _kept("batches", "retrieve"),
@@ -362,9 +368,9 @@ HANDLERS: Mapping[str, Handler] = {
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
     "generation_content": _content,
-    "providers_list": _providers("list_providers"),
-    "providers_test": _providers("test_provider"),
-    "providers_credentials": _providers("put_credential"),
+    "providers_list": _managing_handler("providers", "list_providers"),
+    "providers_test": _managing_handler("providers", "test_provider"),
+    "providers_credentials": _managing_handler("providers", "put_credential"),
     "link_read": lambda services, request: _folder(services).serve(request),
     "link_write": lambda services, request: _folder(services).receive(request),
     "sign_in": _sign_in("begin"),

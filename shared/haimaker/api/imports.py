@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from haimaker.accounts import aliases
 from haimaker.accounts.cache import IMPORTS
 from haimaker.api import account_fields, keys
 from haimaker.api.account_admin import apply_fields, check_admin
@@ -41,6 +42,7 @@ def import_accounts(store: Store, caller: Account, request: Request) -> JSON:
         raise BadRequestError(message, param="keys", code="invalid_value")
     imported: dict[str, list[str]] = {"teams": [], "keys": []}
     left_out: list[JSON] = []
+    renamed: list[JSON] = []
     if rows and not store.documents.get(*IMPORTS):
         store.documents.put(IMPORTS[0], Document(IMPORTS[1], {"since": int(time.time())}, 0))
     for kind, found in (("teams", teams), ("keys", rows)):
@@ -50,13 +52,31 @@ def import_accounts(store: Store, caller: Account, request: Request) -> JSON:
                 if not isinstance(row, dict):
                     raise BadRequestError("It is no object.")
                 account = _team(row) if kind == "teams" else _key(store, row)
-                if not store.put(account, _spent(account, row)):
+                spent = _spent(account, row)
+                if store.get(account.id):
+                    raise BadRequestError("It is here already.", code="exists")
+                account = _with_own_alias(store, account)
+                if not store.put(account, replace(spent, account=account)):
                     raise BadRequestError("It is here already.", code="exists")
             except APIError as error:
                 left_out.append({"kind": kind, "id": name[:128], "param": error.param, "why": error.message})
             else:
                 imported[kind].append(name)
-    return {"imported": imported, "left_out": left_out}
+                if spent.account.alias != account.alias:
+                    renamed.append({"kind": kind, "id": name[:128], "from": spent.account.alias, "to": account.alias})
+    return {"imported": imported, "left_out": left_out, "renamed": renamed}
+
+
+def _with_own_alias(store: Store, account: Account) -> Account:
+    """With the alias that it has, or if another one has that, with the beginning of its id behind it: a key that is left out would
+    be of no use to its people. Raises BadRequestError where that is another's too."""
+    try:
+        aliases.claim(store, account)
+    except BadRequestError:
+        name = account.id.partition("#")[2][:8]
+        account = replace(account, alias=f"{(account.alias or '')[:100]} ({name})")
+        aliases.claim(store, account)
+    return account
 
 
 def _team(row: Mapping[str, Any]) -> Account:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from haimaker.accounts import aliases
 from haimaker.accounts import keys as auth
 from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
 from haimaker.accounts.errors import check_usable, leads, may_see, require_manager, require_reader
@@ -20,7 +21,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import FOREVER, duration_to_s, to_usd
 from haimaker.settings.settings import Settings
-from haimaker.store import Account, Balance, Store
+from haimaker.store import MAX_REPLACED, Account, Balance, Store
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import KeyFields
@@ -34,7 +35,9 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
     key = auth.new_key()
     team_id = caller.team_id if caller.role == "team_admin" else None
     account = Account(auth.account_id_of(key), auth.display_name_of(key), int(time.time()), team_id=team_id)
-    return _issue(store, key, _with_fields(store, caller, account, fields))
+    account = _with_fields(store, caller, account, fields)
+    aliases.claim(store, account)
+    return _issue(store, key, account)
 
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
@@ -51,7 +54,16 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
 
     old = account_admin.update_account(store, account_id_for(fields.key), retire)
     key = auth.new_key()
-    account = replace(old.account, id=auth.account_id_of(key), name=auth.display_name_of(key), blocked=False, version=1)
+    first, *later = (*old.account.replaces, old.account.id)
+    account = replace(
+        old.account,
+        id=auth.account_id_of(key),
+        name=auth.display_name_of(key),
+        blocked=False,
+        version=1,
+        replaces=(first, *later[-MAX_REPLACED:]),
+    )
+    aliases.claim(store, account, instead_of=old.account.id)
     answer = _issue(store, key, account, old)
     if fields.grace_period:
         until_s = int(time.time()) + (duration_to_s(fields.grace_period) or 0)
@@ -59,6 +71,7 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
         answer["former_key_valid_until"] = to_iso_time(until_s)
     if not (store.update(ended) if fields.grace_period else store.delete(old.account.id)):
         store.delete(account.id)
+        aliases.release(store, account)
         raise ConflictError("The key was regenerated or deleted by somebody else at the same moment.")
     return answer
 
@@ -97,6 +110,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
         require_manager(caller, account)
     for account in accounts:
         store.delete(account.id)
+        aliases.release(store, account)
     return {"deleted_keys": keys}
 
 

@@ -140,7 +140,7 @@ def generation(store: Store, caller: Account, request: Request) -> JSON:
     """GET /v1/generation?id=: one request, by its answer's id or `x-request-id`. Raises BadRequestError, NotFoundError."""
     check_usable(caller, time.time())
     record = find_record(store, request)
-    mine = record is not None and (record.account_id == caller.id or leads(caller, record.detail.get("team_id")))
+    mine = record is not None and (caller.has_been(record.account_id) or leads(caller, record.detail.get("team_id")))
     if record is None or not (mine or sees_all(caller)):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
     return {"data": _generation(record)}

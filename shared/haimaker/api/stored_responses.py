@@ -297,13 +297,17 @@ def _pending_record(store: Store, request_id: str) -> Record | None:
 
 
 def _may_see(account: Account, record: Record) -> bool:
-    return record.account_id == account.id or (account.team_id is not None and record.detail.get("team_id") == account.team_id)
+    return account.has_been(record.account_id) or (account.team_id is not None and record.detail.get("team_id") == account.team_id)
 
 
 def _owner_of_items(store: Store, account: Account, wanted: list[object], provider: str | None) -> str:
     """The provider that has items, which this key was told. Raises NotFoundError."""
-    records, _ = store.records(account.id, since_s=time.time() - KEPT_S, limit=LOOKED_THROUGH, newest_first=True)
-    owners = {item: record.detail["provider"] for record in records for item in record.detail.get("response_items", ())}
+    since_s = time.time() - KEPT_S
+    owners: dict[str, str] = {}
+    for account_id in (account.id, *reversed(account.replaces)):
+        if not all(identifier in owners for identifier in wanted):
+            records, _ = store.records(account_id, since_s=since_s, limit=LOOKED_THROUGH, newest_first=True)
+            owners |= {item: record.detail["provider"] for record in records for item in record.detail.get("response_items", ())}
     for identifier in wanted:
         if identifier not in owners or provider not in (None, owners[identifier]):
             raise NotFoundError(f"Item {identifier!r} of this key was not found.", param="input", code="item_not_found")

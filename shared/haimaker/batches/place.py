@@ -6,6 +6,7 @@ from threading import Event
 from typing import NamedTuple, Protocol
 
 from haimaker.batches import BatchDirectory
+from haimaker.batches.native import ProviderCalls
 from haimaker.http.values import Request, Response
 from haimaker.store import Account, Store
 from haimaker.stored_files import StoredFiles
@@ -22,6 +23,10 @@ class LineWorker(Protocol):
 
     def handle(self, operation: str, request: Request, account: Account) -> Response:
         """Answers a request of a key; never raises."""
+
+    @property
+    def provider_batches(self) -> ProviderCalls:
+        """Providers' own batches."""
 
 
 class Place(NamedTuple):

@@ -5,7 +5,7 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from shutil import rmtree
 from threading import Condition
@@ -25,24 +25,21 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, LineError, read_line, split, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
+from haimaker.batches.native import next_look_s, waits
+from haimaker.batches.native_lines import NativeLines
+from haimaker.batches.pace import Pace
 from haimaker.batches.place import Place
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
-from haimaker.store import Account, minute_of
+from haimaker.store import Account
 from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
 
-AT_ONCE = 32
-"""Lines of one batch that are asked at a time, at most."""
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
 UNPOOLED_WAIT_S = 1.0
-ENDS = {
-    CANCELLED: ("batch_cancelled", "This request was not made: the batch was cancelled."),
-    EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
-}
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 
@@ -52,47 +49,59 @@ class BatchRun:
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
-        self._operation = ENDPOINTS[batch.body["endpoint"]]
+        self.operation = ENDPOINTS[batch.body["endpoint"]]
         self._journal: Journal | None = None
         self._accounts: tuple[Account, ...] = ()
         self._changed, self._asking = Condition(), 0
-        self._pause_until_s, self._told_s, self._extra_nanousd = 0.0, 0.0, 0
+        self._told_s, self._extra_nanousd = 0.0, 0
         self._cancelled = False
-        self._asked_in_minute = (0, 0)
-        """How many lines were asked in the last minute in which any was, and which it was."""
+        self._pace = Pace()
         self._error: Exception | None = None
         self._late: set[str] = set()
         """Requests of a process that died, whose records were not there yet."""
 
-    def run(self) -> None:
-        """Returns when the batch has ended, or the gateway stops. Raises StoreUnavailable, BlobError, OSError."""
+    def run(self) -> bool:
+        """Returns when the batch has ended, or the gateway stops; True if it waits for a provider's batch. Raises StoreUnavailable,
+        BlobError, OSError."""
         if not self._read_accounts():
-            return
+            return False
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.batch.status == VALIDATING and not self._is_cancelled and not self._begin():
-            return
+            return False
         if self.batch.status != FINALIZING:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
-            ends_as = self._ask_all()
+            ends_as = self._work()
             if ends_as is None:
-                return
+                return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
-            self._tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
+            self.tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
         self._end(self.batch.body["ends_as"])
+        return False
 
     def is_over(self) -> bool:
         """Whether nothing more is to be asked."""
         has_expired: bool = time.time() >= self.batch.body["expires_at"]
-        return self._is_stuck or self._is_cancelled or has_expired
+        return self.is_stuck or self._is_cancelled or has_expired
 
     @property
-    def _is_stuck(self) -> bool:
+    def is_stuck(self) -> bool:
         """Whether another process, or another try, goes on."""
         return self._place.stopping.is_set() or self._error is not None
 
     @property
     def _is_cancelled(self) -> bool:
         return self._cancelled or self.batch.status == CANCELLING
+
+    def account(self) -> Account:
+        """The key's, also of one that may do nothing any more, or is not there."""
+        if self._accounts:
+            return self._accounts[0]
+        account_id = self.batch.body["account_id"]
+        balance = self._place.store.get(account_id)
+        return balance.account if balance else Account(account_id, "", 0)
+
+    def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
+        return enumerate(self._lines())
 
     def cancel(self) -> None:
         """Asks nothing more; the batch says itself that it is cancelled, or whose it is may do nothing any more."""
@@ -118,15 +127,17 @@ class BatchRun:
         if file is None:
             return self._fail([LineError("file_not_found", "The input file is gone.").to_json(None)])
         _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
-        checked = check_lines(self._lines(), self.batch.body["endpoint"], self._bound, lambda: self._is_stuck)
-        if self._is_stuck:
+        checked = check_lines(self._lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
+        if self.is_stuck:
             return False
         if checked.errors:
             return self._fail(checked.errors)
         if not self._is_cancelled and not self._open_pools(checked.most_nanousd):
             return False
+        native = self._native_lines().plan(checked.total)
         now_s = time.time()
-        self._tell(
+        self.tell(
+            native=native,
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
@@ -136,12 +147,12 @@ class BatchRun:
         return True
 
     def _bound(self, body: bytes) -> int:
-        return self._place.worker.bound(self._operation, Request("", body=body), self._accounts[0])
+        return self._place.worker.bound(self.operation, Request("", body=body), self._accounts[0])
 
     def _open_pools(self, amount_nanousd: int) -> bool:
         """Puts the worst case aside on each account, or on none, and then fails the batch. False also if the gateway stops."""
         while amount_nanousd and not self._place.stopping.is_set():
-            self._tell(pools=[account.id for account in self._accounts], pooled_nanousd=amount_nanousd)
+            self.tell(pools=[account.id for account in self._accounts], pooled_nanousd=amount_nanousd)
             denied = open_pools(self._place.store, self.batch.id, self._accounts, amount_nanousd)
             if denied is None:
                 return True
@@ -169,18 +180,35 @@ class BatchRun:
 
     # Asking.
 
-    def _ask_all(self) -> str | None:
-        """Asks every line that has no answer. How the batch ends; None if it does not, since the gateway stops."""
-        journal = self._get_journal()
+    def _work(self) -> str | None:
+        """How the batch ends; None if it does not yet: the gateway stops, or a provider's batch is to be waited for."""
+        native = self._native_lines()
+        while True:
+            elsewhere = native.advance()
+            ends_as = self._ask_all(elsewhere)
+            if ends_as is None or not elsewhere:
+                return ends_as
+            if waits(self.batch) and next_look_s(self.batch) > time.time():
+                self.tell()
+                self.journal().close()
+                return None
+
+    def _native_lines(self) -> NativeLines:
+        return NativeLines(self, self._place, self._folder)
+
+    def _ask_all(self, elsewhere: Container[int] = ()) -> str | None:
+        """Asks every line that has no answer and is not in a provider's batch. How the batch ends; None if it does not, since the
+        gateway stops."""
+        journal = self.journal()
         for number, raw in enumerate(self._lines()):
-            if not journal.is_done(number):
+            if not journal.is_done(number) and number not in elsewhere:
                 if not self._wait_for_turn():
                     break
                 self._place.put_task(lambda number=number, raw=raw: self._ask(number, raw))  # type: ignore[misc]
         with self._changed:
             while self._asking and not self._place.stopping.is_set():
                 self._changed.wait(TELLS_EVERY_S / 2)
-                self._tell_sometimes()
+                self.tell_sometimes()
         if self._error:
             raise self._error
         if self._place.stopping.is_set():
@@ -194,28 +222,16 @@ class BatchRun:
         """Waits until another line may be asked; False if none may any more."""
         with self._changed:
             while not self.is_over():
-                pause_s = self._pause_s(time.time())
-                if self._asking < self._at_once() and pause_s <= 0:
+                now_s = time.time()
+                pause_s = self._pace.pause_s(self._accounts, now_s)
+                if self._asking < self._pace.at_once(self._accounts) and pause_s <= 0:
                     self._asking += 1
-                    minute = minute_of(time.time())
-                    self._asked_in_minute = (self._asked_in_minute[0] * (self._asked_in_minute[1] == minute) + 1, minute)
-                    self._tell_sometimes()
+                    self._pace.note_asked(now_s)
+                    self.tell_sometimes()
                     return True
                 self._changed.wait(min(TELLS_EVERY_S / 2, pause_s) if pause_s > 0 else TELLS_EVERY_S / 2)
-                self._tell_sometimes()
+                self.tell_sometimes()
         return False
-
-    def _pause_s(self, now_s: float) -> float:
-        """How long nothing may be asked: to the next minute where half of an account's requests of this one were asked."""
-        asked, minute = self._asked_in_minute
-        halves = _halves(account.rpm_limit for account in self._accounts)
-        if minute == minute_of(now_s) and asked >= min(halves, default=asked + 1):
-            return 60 - now_s % 60
-        return self._pause_until_s - now_s
-
-    def _at_once(self) -> int:
-        """How many lines at a time: no more than half of what an account may have in parallel."""
-        return min([AT_ONCE, *_halves(account.parallel_limit for account in self._accounts)])
 
     def _ask(self, number: int, raw: bytes) -> None:
         try:
@@ -229,7 +245,7 @@ class BatchRun:
                 self._changed.notify_all()
 
     def _ask_until_answered(self, number: int, raw: bytes) -> None:
-        journal, batch, place = self._get_journal(), self.batch, self._place
+        journal, batch, place = self.journal(), self.batch, self._place
         asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self)
         asked_before = tuple(journal.begun.get(number, ()))
         self._late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
@@ -241,7 +257,7 @@ class BatchRun:
 
     def begin_line(self, number: int, tries: int) -> str:
         request_id = new_request_id()
-        self._get_journal().begin(number, request_id)
+        self.journal().begin(number, request_id)
         return request_id
 
     def wait(self, seconds: float) -> None:
@@ -251,26 +267,20 @@ class BatchRun:
         self.cancel()
 
     def leave_room(self, response: Response) -> None:
-        """Waits for the next minute where less than half of a minute's requests or tokens is left: others ask too."""
-        for name in ("requests", "tokens"):
-            limit = response.headers.get(f"x-ratelimit-limit-{name}")
-            left = response.headers.get(f"x-ratelimit-remaining-{name}")
-            if limit and left and 2 * int(left) < int(limit):
-                now_s = time.time()
-                self._pause_until_s = now_s + 60 - now_s % 60
+        self._pace.leave_room(response)
 
     # Telling and ending.
 
-    def _tell_sometimes(self) -> None:
+    def tell_sometimes(self) -> None:
         if time.monotonic() < self._told_s + TELLS_EVERY_S:
             return
-        self._get_journal().flush()
+        self.journal().flush()
         if self._cancelled and self.batch.status == IN_PROGRESS:
-            self._tell(status=CANCELLING, cancelling_at=int(time.time()))
-        self._tell()
+            self.tell(status=CANCELLING, cancelling_at=int(time.time()))
+        self.tell()
         self._read_accounts()
 
-    def _tell(self, **fields: object) -> None:
+    def tell(self, **fields: object) -> None:
         """Writes how far the batch is, and learns whether it was cancelled."""
         sums = self._journal.sums if self._journal else None
         if sums:
@@ -287,14 +297,14 @@ class BatchRun:
         error = self._store_file("error", self._error_rows(ends_as))
         self._close_pools()
         ids = {"output_file_id": output and output.id, "error_file_id": error and error.id}
-        self._tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
+        self.tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
         self._forget()
 
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
         count as lost."""
         cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
-        for request_id in self._late.union(*self._get_journal().begun.values()):
+        for request_id in self._late.union(*self.journal().begun.values()):
             while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
                 time.sleep(0.1)
             cost_nanousd += record.cost_nanousd if record else 0
@@ -314,7 +324,7 @@ class BatchRun:
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
         """Of what failed, and of what was not asked, in the order of the lines."""
-        journal = self._get_journal()
+        journal = self.journal()
         failed = journal.rows(ERROR)
         if ends_as == COMPLETED:
             yield from (row for _, row in failed)
@@ -334,7 +344,7 @@ class BatchRun:
             self._journal.close()
         rmtree(self._folder, ignore_errors=True)
 
-    def _get_journal(self) -> Journal:
+    def journal(self) -> Journal:
         assert self._journal
         return self._journal
 
@@ -343,11 +353,6 @@ class BatchRun:
         if path.exists():  # a batch may be cancelled before it begins
             with path.open("rb") as file:
                 yield from split(_read(file))
-
-
-def _halves(limits: Iterable[int | None]) -> list[int]:
-    """What a batch may have of limits: the other half is for those who wait."""
-    return [max(1, limit // 2) for limit in limits if limit is not None]
 
 
 def _copy(pieces: Iterable[bytes], path: Path) -> None:

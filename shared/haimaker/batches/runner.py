@@ -16,14 +16,19 @@ from threading import Event, Lock, Thread
 from typing import BinaryIO
 
 from haimaker.batches import Batch, BatchDirectory
+from haimaker.batches.native import NativePart, follow, next_look_s, waits
+from haimaker.batches.native_answers import FolderFiles
+from haimaker.batches.pace import AT_ONCE
 from haimaker.batches.place import LineWorker, Place
-from haimaker.batches.run import AT_ONCE, BatchRun
+from haimaker.batches.run import BatchRun
 from haimaker.blobs import BlobError
 from haimaker.observability.observer import Observer
 from haimaker.store import Store, StoreUnavailable
 from haimaker.stored_files import StoredFiles
 
 MOST_RUNNING = 8
+POLLS_EVERY_S = 1.0
+"""How often it is looked whether a batch of a provider is to be asked about."""
 LOOKS_EVERY_S = 2.0
 """How often batches are looked for that another process was given."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -41,6 +46,11 @@ class BatchRunner:
         self._runs: dict[str, BatchRun] = {}
         self._thread: Thread | None = None
         self._askers: list[Thread] = []
+        self._waiting: set[str] = set()
+        """Batches whose lines are all asked here, and which wait for their providers' own."""
+        self._polled = ""
+        """The one of them that is asked about now."""
+        self._polls: Thread | None = None
         self._lock = Lock()
         self._turn: BinaryIO | None = None
 
@@ -63,7 +73,7 @@ class BatchRunner:
         if self._folder.exists():
             self.start()
 
-    def start(self) -> None:
+    def start(self, batch: Batch | None = None) -> None:
         """Works on what there is, and on what comes, in threads of its own. May be repeated, to look at once."""
         with self._lock:
             if self._thread is None:
@@ -71,9 +81,13 @@ class BatchRunner:
                 self._thread.start()
         self._wake.set()
 
-    def cancel(self, batch_id: str) -> None:
+    def with_progress(self, batch: Batch) -> Batch:
+        """How far a batch is, it says itself."""
+        return batch
+
+    def cancel(self, batch: Batch) -> None:
         """Has a batch that runs here asked for nothing more at once; another process sees in a moment that it is cancelled."""
-        run = self._runs.get(batch_id)
+        run = self._runs.get(batch.id)
         if run:
             run.cancel()
         self.start()
@@ -85,7 +99,7 @@ class BatchRunner:
         give_up_s = time.monotonic() + timeout_s
         for _ in self._askers:
             self._tasks.put(None)
-        watching = [self._thread] if self._thread else []
+        watching = [thread for thread in (self._thread, self._polls) if thread]
         for thread in [*watching, *self._askers, *self._running.values()]:
             thread.join(max(0.0, give_up_s - time.monotonic()))
 
@@ -96,14 +110,54 @@ class BatchRunner:
             try:
                 if self._takes_turn() and not self._stopping.is_set():
                     for batch in self.directory.open():
-                        if batch.id not in self._running and len(self._running) < MOST_RUNNING:
-                            self._running[batch.id] = Thread(target=self._run, args=(batch,), daemon=True)
-                            self._running[batch.id].start()
+                        self._begin_run(batch)
                 pause_s = LOOKS_EVERY_S
             except (StoreUnavailable, OSError) as error:
                 self._observer.error(f"Batches: {error}")
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             self._wake.wait(pause_s)
+
+    def _begin_run(self, batch: Batch) -> None:
+        with self._lock:
+            if self._only_waits(batch) or batch.id in self._running or len(self._running) == MOST_RUNNING:
+                return
+            self._running[batch.id] = Thread(target=self._run, args=(batch,), daemon=True)
+            self._running[batch.id].start()
+
+    def _only_waits(self, batch: Batch) -> bool:
+        """Whether nothing is to be done for a batch but to ask its providers sometimes how far theirs are."""
+        return batch.id == self._polled or (batch.id in self._waiting and batch.id not in self._running and waits(batch))
+
+    def _poll(self) -> None:
+        """Follows the providers' batches of all that wait, one after another."""
+        while not self._stopping.wait(POLLS_EVERY_S):
+            try:
+                for batch in self.directory.open() if self._waiting else ():
+                    if self._stopping.is_set():
+                        return
+                    if self._only_waits(batch) and next_look_s(batch) <= time.time():
+                        self._follow(batch)
+            except (StoreUnavailable, OSError) as error:
+                self._observer.error(f"Batches of providers: {error}")
+            except Exception as error:
+                self._observer.exception(error)
+
+    def _follow(self, batch: Batch) -> None:
+        with self._lock:
+            if batch.id in self._running:
+                return
+            self._polled = batch.id
+        try:
+            now = self.directory.get(batch.owner, batch.id)
+            if now and waits(now):
+                files = FolderFiles(self._place.folder / batch.id)
+                follow(now, self._worker.provider_batches, files, self._keep_parts)
+        finally:
+            self._polled = ""
+            self._wake.set()
+
+    def _keep_parts(self, batch: Batch, parts: list[NativePart]) -> Batch:
+        return self.directory.change(batch, native=[part.to_json() for part in parts])
 
     def _takes_turn(self) -> bool:
         """Whether this process is the one that works."""
@@ -120,6 +174,8 @@ class BatchRunner:
         self._askers = [Thread(target=self._take_tasks, daemon=True, name="batch line") for _ in range(AT_ONCE)]
         for asker in self._askers:
             asker.start()
+        self._polls = Thread(target=self._poll, daemon=True, name="batch polls")
+        self._polls.start()
         return True
 
     def _take_tasks(self) -> None:
@@ -136,7 +192,9 @@ class BatchRunner:
             while not self._stopping.is_set():
                 self._runs[batch.id] = run = BatchRun(batch, self._place)
                 try:
-                    run.run()
+                    self._waiting.discard(batch.id)
+                    if run.run():
+                        self._waiting.add(batch.id)
                     return
                 except (StoreUnavailable, BlobError, OSError) as error:
                     self._observer.error(f"Batch {batch.id}: {error}")

@@ -43,6 +43,8 @@ class AttemptLog:
     counted: Callable[[], Usage | None] = lambda: None
     """What its provider has counted so far of an answer that takes several turns."""
     dropped: tuple[str, ...] = ()
+    service_tier: str | None = None
+    """At whose rates it is billed, whatever the answer says of itself: those of batches, of an answer of one."""
     _priced: tuple[Usage, int | None] | None = None
     """What was used when the cost was last asked for, and that cost."""
 
@@ -61,7 +63,7 @@ class AttemptLog:
         return used and any(float(rate) for rate in self.attempt.model_info.rates.values())
 
     def set_usage(self, tokens: Usage, *, estimated: bool) -> None:
-        self.tokens = tokens
+        self.tokens = tokens.at_tier(self.service_tier) if self.service_tier else tokens
         self.estimated = estimated
 
     def to_record(self) -> JSON:
@@ -103,7 +105,8 @@ class Settlement:
         with self._lock:
             if self.record is None:
                 self.record = self._record(status, now_s, error)
-                self._store(self.record, sum(tokens.prompt + tokens.completion for tokens in self._tokens()))
+                used = 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
+                self._store(self.record, used)
             return self.record
 
     def outline(self) -> Record:

@@ -8,6 +8,20 @@ from haimaker.lean_dataclasses import dataclass, field
 JSON = dict[str, Any]
 
 
+class ProviderAnswer(NamedTuple):
+    """What a provider's own batch answered to one request of it."""
+
+    target: str
+    """`provider/model` that was asked."""
+    batch_id: str
+    """The provider's."""
+    status: int
+    """0 where nothing is known of the answer, which may be billed all the same."""
+    body: bytes
+    told_s: float
+    """When the batch was seen to have ended: the same however often its answers are read."""
+
+
 class BatchLine(NamedTuple):
     """Which line of a batch a request is."""
 
@@ -16,10 +30,13 @@ class BatchLine(NamedTuple):
     custom_id: str
     asked_before: tuple[str, ...] = ()
     """The requests as which the same line was asked before: of a process that died, or that failed."""
+    answer: ProviderAnswer | None = None
+    """Of a line that its provider has answered in a batch of its own: nobody is asked any more."""
 
     def to_record(self) -> JSON:
         again = {"asked_before": list(self.asked_before)} if self.asked_before else {}
-        return {"batch": self.batch_id, "batch_line": self.number + 1, "custom_id": self.custom_id, **again}
+        natively = {"provider_batch": self.answer.batch_id} if self.answer else {}
+        return {"batch": self.batch_id, "batch_line": self.number + 1, "custom_id": self.custom_id, **again, **natively}
 
 
 def _no_upload(upload_id: str) -> bytes:
@@ -123,6 +140,8 @@ class StreamEvent(NamedTuple):
     """The same object in chunks that differ in their text only, so that a check of one holds for the others."""
     text_bytes: int = 0
     """Of the text of a chunk that has a template."""
+    so_far: JSON | None = None
+    """Of a provider that counts a prompt at the begin: OpenAI's `usage` as it was told then, for a stream that is cut."""
 
 
 class ErrorFields(NamedTuple):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from haimaker.lean_dataclasses import dataclass, field, replace
-from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, UNITS_PER_USD, VARIANT, is_rate_name, to_units
+from haimaker.models.rates import SERVICE_TIERS, THRESHOLD, TOKEN_RATE, UNITS_PER_USD, VARIANT, is_rate_name, to_units
 from haimaker.models.table import Table, current_table
 
 INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
@@ -104,6 +104,20 @@ class ModelInfo:
         own = {name: _to_rate(name, price) for name, price in overrides.items()}
         uplifts = () if own else self.uplifts  # the deployer knows where it is
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
+
+    def with_batch_rates(self, percent: int) -> "ModelInfo":
+        """These facts with prices for batches where there are none: `percent` of the ordinary ones, of tokens. 0: as it is."""
+        if not percent:
+            return self
+        from decimal import Decimal  # few requests are in batches
+
+        ordinary = {name: rate for name, rate in self.rates.items() if TOKEN_RATE.fullmatch(name)}
+        rates = {f"{name}_batches": str(Decimal(rate) * percent / 100) for name, rate in ordinary.items()}
+        return replace(self, rates={**rates, **self.rates})
+
+    @property
+    def has_batch_rates(self) -> bool:
+        return "input_cost_per_token_batches" in self.rates
 
     def with_fees(self, fees: Mapping[str, str]) -> "ModelInfo":
         """These facts with the prices of a provider's tools, where there are none; models that do not chat call no tools."""

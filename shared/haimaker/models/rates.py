@@ -66,6 +66,9 @@ RATE_NAMES = (
 VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|priority|ultrafast))?"
 """What may follow a rate's name: the size of the prompt, the service tier."""
 
+TOKEN_RATE = re.compile(rf"({'|'.join(name for name in RATE_NAMES if 'token' in name)})(_above_\d+k_tokens)?")
+"""A rate of tokens, by the size of the prompt or not, at no service tier of its own."""
+
 THRESHOLD = re.compile(r"_above_(\d+)k_tokens")
 
 

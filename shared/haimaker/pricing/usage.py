@@ -122,6 +122,11 @@ class Usage:
         """This one and those beside it, each by itself."""
         return (replace(self, beside=()), *self.beside) if self.beside else (self,)
 
+    def at_tier(self, service_tier: str) -> "Usage":
+        """The same, billed at the rates of a service tier."""
+        beside = tuple(replace(each, service_tier=service_tier) for each in self.beside)
+        return replace(self, service_tier=service_tier, beside=beside)
+
 
 TOKEN_COUNTS = (
     *("cached_audio", "cached_image", "cached", "cached_explicit", "cache_write_12h", "cache_write_1h", "cache_write_5m"),
@@ -139,8 +144,8 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
-    counted = replace(
-        _counts(body),
+    counted = _counts(
+        body,
         web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
@@ -158,8 +163,8 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     return _with_passes(counted, body.get("iterations"))
 
 
-def _counts(body: JSON) -> Usage:
-    """Of one pass over a model."""
+def _counts(body: JSON, **others: Any) -> Usage:
+    """Of one pass over a model, with other fields."""
     details = as_object(body.get("prompt_tokens_details")) or as_object(body.get("input_tokens_details"))
     made = as_object(body.get("completion_tokens_details")) or as_object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
@@ -183,6 +188,7 @@ def _counts(body: JSON) -> Usage:
         cache_write_12h=parts[3],
         input_video=parts[8],
         output_video=filmed,
+        **others,
     )
 
 

@@ -4,7 +4,7 @@ https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle; a model 
 """
 
 from haimaker.providers.common import REASONING, WITH_TOKENS, for_images
-from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, NativeBatches, Provider
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/reference-preview#create-speech: no version that is not a preview has it.
 SPEECH = Provider(
@@ -91,4 +91,14 @@ PROVIDER = Provider(
         unlisted=("/", "computer-use", "live"),
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES, **for_images(IMAGES)},
+    # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: 100,000 lines and 200 MB, at deployments of the type
+    # Global Batch or Data Zone Batch, which serve nothing else.
+    batches=NativeBatches(
+        "openai",
+        ("/chat/completions",),
+        lacks=("service_tier",),
+        needs_deployment=True,
+        path="/openai/v1{path}",
+        url_prefix="",
+    ),
 )

@@ -4,7 +4,7 @@ https://ai.google.dev/gemini-api/docs/api-key
 """
 
 from haimaker.providers.common import voices
-from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, NativeBatches, Provider
 
 # https://ai.google.dev/gemini-api/docs/speech-generation#voices; samples are all it gives.
 VOICES = voices("Kore Puck Umbriel Leda Charon Sadachbia Algenib Aoede Despina Achernar Fenrir Sulafat Orus")
@@ -24,4 +24,12 @@ PROVIDER = Provider(
     limits=Limits(inlines_images=True),
     catalog=Catalog(prefixes=("models/",), telemetry_name="gcp.gemini", unlisted=("deep-research", "lyria", "live")),
     operations={"audio_speech": SPEECH},
+    # https://ai.google.dev/gemini-api/docs/batch-api: up to 20 MB with the call, whose answers come in one piece as well.
+    batches=NativeBatches(
+        "gemini",
+        (":generateContent",),
+        most_lines=1_000,
+        most_bytes=16 * 1024 * 1024,
+        lacks=("serviceTier", "cachedContent"),
+    ),
 )

@@ -4,7 +4,7 @@ https://docs.mistral.ai/api/: unknown fields are refused, usage comes with the l
 """
 
 from haimaker.providers.common import CACHE, MAX_TOKENS, REASONING, voices
-from haimaker.providers.provider import AnswerRules, Catalog, Dialect, Endpoint, MessageRules, Provider
+from haimaker.providers.provider import AnswerRules, Catalog, Dialect, Endpoint, MessageRules, NativeBatches, Provider
 
 UNSUPPORTED = ("user", "logit_bias", "store", "service_tier", "safety_identifier", "verbosity", "moderation", *CACHE[1:])
 
@@ -42,6 +42,8 @@ PROVIDER = Provider(
         messages=MessageRules(strips_names=True, strips_fields=(*REASONING, "refusal", "audio")),
     ),
     catalog=Catalog(telemetry_name="mistral_ai", unlisted=("live",)),
+    # https://docs.mistral.ai/capabilities/batch: one model a job; https://mistral.ai/pricing: half of the ordinary prices.
+    batches=NativeBatches("mistral", ("/chat/completions", "/embeddings", "/moderations"), percent=50),
     operations={
         "audio_speech": SPEECH,
         "embeddings": Provider("mistral", dialect=Dialect(rename={"dimensions": "output_dimension"}, drop=("user",))),

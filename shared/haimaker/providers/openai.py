@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/chat: reasoning models refuse `ma
 """
 
 from haimaker.providers.common import REASONING, WITH_TOKENS
-from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
+from haimaker.providers.provider import Catalog, Dialect, Endpoint, Limits, MessageRules, NativeBatches, Provider
 
 HEADERS = ("openai-organization", "openai-project", "openai-beta")
 
@@ -73,4 +73,6 @@ PROVIDER = Provider(
         unlisted=("ft:", "computer-use", "live"),  # fine-tuned models have longer names; others speak live
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES},
+    # https://platform.openai.com/docs/guides/batch: 50,000 lines, 200 MB and one model a file; /v1/moderations is free anyway.
+    batches=NativeBatches("openai", ("/chat/completions", "/responses", "/embeddings", "/completions"), lacks=("service_tier",)),
 )

@@ -5,6 +5,7 @@ functions over answers; no code asks for a provider's name. Parameters are named
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from haimaker.http.values import JSON
@@ -108,6 +109,10 @@ class AnswerRules:
     event, changes nothing in it, and returns it in OpenAI's shape; the same object where there is nothing to mend."""
 
 
+LONGEST_EFFORT, MODELS_KEPT = 16, 64
+"""Of a name of an effort, and how many models a dialect remembers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a provider's requests and answers differ from the format of its adapter."""
@@ -183,6 +188,21 @@ class Dialect:
     def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
         """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
         in a request with this effort."""
+        if not isinstance(effort, str | None) or len(effort or "") > LONGEST_EFFORT:
+            return self._make_for_model(traits, effort)
+        found = self._of_models.get((id(traits), effort))
+        if found is None:
+            if len(self._of_models) >= MODELS_KEPT:
+                self._of_models.clear()
+            found = self._of_models[id(traits), effort] = self._make_for_model(traits, effort), traits
+        return found[0]
+
+    @cached_property
+    def _of_models(self) -> dict[tuple[int, str | None], tuple["Dialect", Traits]]:
+        """Those made lately, each with its traits, which must not make room for others with their id."""
+        return {}
+
+    def _make_for_model(self, traits: Traits, effort: object) -> "Dialect":
         rule = traits.look_up(self.family_rules) or self.family_rules.get(OTHERS, NO_RULE)
         limit = {"max_tokens": traits.limit_name} if traits.limit_name else {}
         kept = {name: new for name, new in self.rename.items() if new not in limit}
@@ -264,6 +284,36 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeBatches:
+    """Batches of a provider's own, which cost less than as many requests and take longer."""
+
+    format: str
+    """Of `adapters/batch_formats.py`: how one is asked for, followed and fetched."""
+    takes: tuple[str, ...]
+    """How the paths end of the calls that may be in one."""
+    percent: int = 0
+    """What it charges for tokens, of the ordinary prices, where the table has no prices of batches. 0: then only models that have
+    them, in the table or in gateway.toml, are sent so."""
+    most_lines: int = 10_000
+    most_bytes: int = 32 * 1024 * 1024
+    """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
+    lacks: tuple[str, ...] = ()
+    """Fields of a call's body that none may have."""
+    needs_deployment: bool = False
+    """Whether batches need deployments of their own, which the deployer names."""
+    path: str = ""
+    """The path template of its calls under the address, if it is not that of the provider's operations."""
+    upload: str = "/files"
+    purpose: str = "batch"
+    """Of an uploaded file, and where it is uploaded."""
+    names_file: bool = False
+    """Whether the name of the file stands in a field of its own as well."""
+    lines_have_url: bool = True
+    """Whether each line says its method and path, and which one follows `url_prefix`."""
+    url_prefix: str = "/v1"
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One provider; or one of its operations or model families that is served differently."""
 
@@ -285,6 +335,8 @@ class Provider:
     """The model family to which all of its models belong, whatever their names say."""
     traits: Mapping[str, Any] = field(default_factory=dict)
     """Traits of models that differ here from what they are elsewhere: see `models/traits.py`."""
+    batches: NativeBatches | None = None
+    """Its own batches; None where it has none, or none that cost less."""
     offline: bool = False
     """Whether the gateway itself answers, without credentials or a network."""
 

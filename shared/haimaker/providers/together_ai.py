@@ -4,7 +4,7 @@ https://docs.together.ai/reference/chat-completions-1
 """
 
 from haimaker.providers.common import GPT_IMAGE_ONLY, MAX_TOKENS, for_images
-from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, NativeBatches, Provider
 from haimaker.providers.responses_format import responses_at
 
 # https://docs.together.ai/reference/post-images-generations; its answers name no bytes but as base64.
@@ -32,4 +32,14 @@ PROVIDER = Provider(
     dialect=Dialect(rename=MAX_TOKENS, counts_logprobs=True, narrows_tools=True),
     catalog=Catalog(completes="all"),
     operations={"responses": RESPONSES, **for_images(IMAGES)},
+    # https://docs.together.ai/docs/inference/batch/overview: 50,000 lines and 100 MB. Only some models cost less, so that the
+    # deployer says which, with a price in gateway.toml.
+    batches=NativeBatches(
+        "openai",
+        ("/chat/completions",),
+        upload="/files/upload",
+        purpose="batch-api",
+        names_file=True,
+        lines_have_url=False,
+    ),
 )

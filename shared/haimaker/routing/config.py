@@ -72,6 +72,17 @@ class CircuitBreakerSettings(NamedTuple):
 DEFAULT_CIRCUIT_BREAKER = CircuitBreakerSettings()
 
 
+class BatchSettings(NamedTuple):
+    """When the lines of a batch are sent as a batch of their provider's own."""
+
+    native: bool = True
+    least_lines: int = 50
+    """To one model. Fewer are answered in seconds otherwise, and a provider's batch takes minutes at least: what is saved is not
+    worth the wait."""
+    deployments: Mapping[str, str] = MappingProxyType({})
+    """By `provider/model`, the deployment that takes its batches, of a provider with such."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What `gateway.toml` says: routes by name, and prices by `provider/model`, where the model may end in `*`."""
@@ -91,6 +102,7 @@ class Config:
     """Who may sign in to the console without a key."""
     allowed_ids: tuple[str, ...] = ()
     """Of vector stores, files, containers and prompts in the accounts at providers, that every key may name."""
+    batches: BatchSettings = BatchSettings()
     redaction: "Redaction | None" = None
     """What is taken out of content that is kept; None takes out all that is built in."""
 

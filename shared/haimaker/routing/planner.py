@@ -104,6 +104,11 @@ class Planner:
             self.health.breaker.refresh(routing_request.now_s)
         return Decision(plan, name, choice)
 
+    def plan_target(self, routing_request: RoutingRequest, billed: BilledAccounts, target: str) -> Decision:
+        """The plan for a request that a target has answered already: that one, whatever may be used now. Raises NotFoundError."""
+        attempt = self.router.attempt_at(target, self._build_context(routing_request, billed))
+        return Decision(Plan((attempt,), retries=0), routing_request.asked.model)
+
     def _resolve_model(self, routing_request: RoutingRequest, account: Account) -> str:
         name = routing_request.asked.model
         if "model" not in routing_request.asked.body:

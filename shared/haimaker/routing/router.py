@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError, PermissionDeniedError
-from haimaker.http.values import JSON, AttemptTimeouts
+from haimaker.http.values import JSON, NO_TIMEOUTS, AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.operations.attempt import Attempt
@@ -75,6 +75,12 @@ class Router(TargetResolver):
             tuple(dict.fromkeys(excluded for each in lists for excluded in each.exclusions)),
         )
         return plan, not any(each.had_choice for each in lists)
+
+    def attempt_at(self, target: str, context: RoutingContext) -> Attempt:
+        """An attempt at one target, whether it would be chosen or not. Raises NotFoundError where its provider is gone."""
+        if self.serving(target, context) is None:
+            raise NotFoundError(f"The provider of {target!r} is not configured any more.", code="provider_not_configured")
+        return _AttemptList(self, context).build_attempt(target, NO_TIMEOUTS)
 
     def rank_fallback_targets(self, name: str, context: RoutingContext) -> Ranked:
         """The targets that the name of a fallback stands for: those of a route in the route's order, without the route's own
@@ -156,7 +162,7 @@ class _AttemptList:
                 continue
             note = "; it keeps failing and comes last" if name in self.context.open_circuits else ""
             self.reasons[name] = f"{role}{': ' if why else ''}{why}{note}"
-            self.attempts.append(self._build_attempt(name, target.timeouts))
+            self.attempts.append(self.build_attempt(name, target.timeouts))
 
     def fall_back(self, role: str, preferred: Sequence[str] | None, route: Sequence[str]) -> None:
         """Adds the fallbacks that the client or its key names, else those of the route."""
@@ -166,7 +172,7 @@ class _AttemptList:
                 self.router.rank_fallback_targets(name, self.context),
             )
 
-    def _build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
+    def build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         context, model = self.context, target.partition("/")[2]
         definition = self.router.serving(target, context)
         assert definition is not None

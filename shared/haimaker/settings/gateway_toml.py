@@ -24,6 +24,7 @@ from haimaker.routing.config import (
     DEFAULT_CIRCUIT_BREAKER,
     STRATEGIES,
     BackOff,
+    BatchSettings,
     CircuitBreakerSettings,
     Config,
     ProviderAccount,
@@ -71,11 +72,23 @@ def _config(file: TomlTable) -> Config:
         auto=read_whole(TomlTable(("auto",), auto), partial(auto_rules.read_definition, source="gateway.toml")) if auto else None,
         sign_in=read_whole(TomlTable(("sign_in",), file.pop("sign_in")), read_sign_in) if "sign_in" in file.own else None,
         allowed_ids=file.get_strs("allowed_ids", pattern=r"[\w-]{1,200}", example="vs_1"),
+        batches=read_whole(TomlTable(("batches",), file.pop("batches", {})), _batches),
         redaction=read_whole(TomlTable(("content",), file.pop("content")), _redaction) if "content" in file.own else None,
     )
     file.require_empty()
     _check_names(config)
     return config
+
+
+def _batches(table: TomlTable) -> BatchSettings:
+    default = BatchSettings()
+    native, least = table.get_bool("native", default.native), table.get_int("least_lines", default.least_lines, 1, 50_000)
+    named = TomlTable((*table.place, "deployments"), table.pop("deployments", {}))
+    for target in named.own:
+        if not re.fullmatch(TARGET, target):
+            raise TomlError((*named.place, target), "is no provider/model")
+    deployments = {target: named.get_str(target, pattern=r"\S+", example="gpt-4o-batch") for target in sorted(named.own)}
+    return BatchSettings(native, least, deployments)
 
 
 def _route(name: str, table: TomlTable) -> Route:

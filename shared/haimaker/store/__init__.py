@@ -29,6 +29,9 @@ MAX_MODEL_LIMITS = 50
 """Models that one account may limit, and of them those that one request may hold: an expression of DynamoDB has 4 KB."""
 MAX_MODELS_HELD = 8
 
+MAX_REPLACED = 9
+"""Accounts that one remembers to have replaced, besides the first of them."""
+
 ALERT_PERCENTS = (50, 80, 100)
 """Of a budget, at which the deployer is told."""
 
@@ -75,6 +78,8 @@ class Account:
     """Spending more is told to the deployer, and blocks nothing."""
     carried_nanousd: int = 0
     """Spent or held by the account that this one replaced, under whose id those records are."""
+    replaces: tuple[str, ...] = ()
+    """The ids of the accounts that this one replaced, the first and the last MAX_REPLACED of them: what these kept is its."""
     rpm_limit: int | None = None
     tpm_limit: int | None = None
     parallel_limit: int | None = None
@@ -100,6 +105,14 @@ class Account:
     def budget_window(self) -> tuple[int | None, int | None]:
         """Seconds or months, one of them; neither where the budget lasts for ever."""
         return self.budget_window_s, self.budget_months
+
+    @property
+    def owner_id(self) -> str:
+        """By which what it keeps is found, whatever secret it has now."""
+        return self.replaces[0] if self.replaces else self.id
+
+    def has_been(self, account_id: str) -> bool:
+        return account_id == self.id or account_id in self.replaces
 
     def model_window(self, model: str) -> tuple[int | None, int | None]:
         """The same of what the account limits for a model."""
@@ -147,6 +160,9 @@ class Reservation:
     """Amounts of the window's spend that are told to the deployer when they are reached, and the percentage that each is."""
     pool: str = field(default="", compare=False)
     """The pool that it draws from, where the account has it and as far as something is left in it."""
+    answered: bool = field(default=False, compare=False)
+    """Whether its provider has answered already, and bills it: it is granted whatever became of the account, which may have spent
+    more or be blocked, and counts for no limit per minute."""
     opens_pool: bool = field(default=False, compare=False, repr=False)
     """Whether a store is opening a pool by it."""
     siblings: tuple["Reservation", ...] = field(default=(), compare=False, repr=False)

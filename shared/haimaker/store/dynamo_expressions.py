@@ -12,6 +12,8 @@ ALLOWS_REQUEST = (
     "AND expires_s > :now AND window_end_s > :now AND free_slots >= :one "
     "AND ((attribute_not_exists(#rpm) AND rpm_limit >= :one) OR #rpm >= :one)"
 )
+RESERVE_ANSWERED = "SET remaining = remaining - :amount, free_slots = free_slots - :one, holds.#rid = :held"
+IS_THERE = "attribute_exists(pk) AND attribute_not_exists(holds.#rid) AND window_end_s > :now"
 ALLOWS_AMOUNT = " AND remaining >= :amount"
 ALLOWS_TOKENS = " AND ((attribute_not_exists(#tpm) AND tpm_limit >= :tokens) OR #tpm >= :tokens)"
 GIVE_BACK = (

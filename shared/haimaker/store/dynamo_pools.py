@@ -11,7 +11,7 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import replace
 from haimaker.store import Denied, Granted, Reservation, StoreThrottled, ledger, tables
 from haimaker.store.dynamo_calls import ConditionFailed
-from haimaker.store.dynamo_expressions import ALLOWS_AMOUNT, HELD, RESERVE
+from haimaker.store.dynamo_expressions import ALLOWS_AMOUNT, HELD, RESERVE, RESERVE_ANSWERED
 from haimaker.store.tables import POOL, Item, minute_names
 
 FROM_REST = "remaining = remaining - :amount"
@@ -45,11 +45,13 @@ def _to_draw(item: Item | None, reservation: Reservation) -> int:
 def admission(read: Read, reservation: Reservation) -> tuple[str, str, JSON, dict[str, str]]:
     """The update that admits a request, its condition on the money, values and names: what is left in its pool is taken first."""
     drawn = _to_draw(read(reservation.account_id), reservation) if reservation.pool else 0
+    update, must_have = (RESERVE_ANSWERED, False) if reservation.answered else (RESERVE, True)
     if not drawn:
-        return RESERVE, ALLOWS_AMOUNT if reservation.amount_nanousd else "", {":amount": reservation.amount_nanousd}, {}
+        allows = ALLOWS_AMOUNT if must_have and reservation.amount_nanousd else ""
+        return update, allows, {":amount": reservation.amount_nanousd}, {}
     rest = reservation.amount_nanousd - drawn
-    condition = HAS_DRAWN + (ALLOWS_REST if rest else "")
-    return RESERVE.replace(FROM_REST, FROM_POOL), condition, {":drawn": drawn, ":rest": rest}, _name(reservation.pool)
+    condition = HAS_DRAWN + (ALLOWS_REST if must_have and rest else "")
+    return update.replace(FROM_REST, FROM_POOL), condition, {":drawn": drawn, ":rest": rest}, _name(reservation.pool)
 
 
 def denial(item: Item, reservation: Reservation) -> Denied | None:

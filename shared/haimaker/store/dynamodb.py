@@ -43,6 +43,7 @@ from haimaker.store.dynamo_expressions import (
     EXISTS,
     GIVE_BACK,
     HELD,
+    IS_THERE,
     RENEW,
     RENEW_MODEL,
 )
@@ -254,17 +255,13 @@ class DynamoStore:
         update, allows_amount, amounts, pool = dynamo_pools.admission(self._read, reservation)
         condition = ALLOWS_REQUEST + allows_amount + (ALLOWS_TOKENS if reservation.tokens else "")
         more = dynamo_models.reserve(reservation)
-        values = {
-            **more.values,
-            **amounts,
-            ":tokens": reservation.tokens,
-            ":version": reservation.version,
-            ":now": reservation.now_s,
-            ":held": ledger.encode_reservation(reservation),
-            ":one": 1,
-            ":false": False,
-        }
-        names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names, **pool}
+        limits = {":tokens": reservation.tokens, ":version": reservation.version, ":false": False}
+        minute = tables.minute_names(reservation.now_s)
+        if reservation.answered:
+            condition, limits, minute = IS_THERE + allows_amount, {}, {}
+        held = ledger.encode_reservation(reservation)
+        values = {**more.values, **amounts, **limits, ":now": reservation.now_s, ":held": held, ":one": 1}
+        names = {"#rid": reservation.request_id, **minute, **more.names, **pool}
         place = (reservation.account_id, home)
         return self._update(place, update + more.update, condition + more.condition, values, names, "ALL_NEW")
 

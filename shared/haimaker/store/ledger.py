@@ -130,6 +130,8 @@ def spend_of(counters: Counters, held: int) -> int:
 def denial(counters: Counters, reservation: Reservation) -> Denied | None:
     """The refusal by the first limit that does not allow the reservation, with the seconds until another try may pass; 0 where
     waiting does not help. None if all allow it."""
+    if reservation.answered:
+        return None
     reason = _denial_reason(counters, reservation)
     if reason:
         remaining = counters.remaining if reason == "budget" else 0
@@ -294,7 +296,7 @@ def decode_account(config: str, version: int) -> Account:
     known = _account_fields()
     values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
-    sequences = {name: tuple(values[name]) for name in ("models", "tags")}
+    sequences = {name: tuple(values.get(name, ())) for name in ("models", "tags", "replaces")}
     return Account(**values | sequences | {"model_limits": limits, "version": version})
 
 

@@ -98,7 +98,9 @@ def renew(execute: Execute, counters: Counters, now_s: float) -> Counters:
 
 
 def _reserve(execute: Execute, counters: Counters, reservation: Reservation) -> Granted:
-    left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - reservation.tokens)
+    left = counters
+    if not reservation.answered:
+        left = counters._replace(requests_left=counters.requests_left - 1, tokens_left=counters.tokens_left - reservation.tokens)
     changes = {"id": reservation.account_id, "amount": reservation.amount_nanousd, "minute": minute_of(reservation.now_s)}
     execute(sqlite_schema.RESERVE, changes | {"requests_left": left.requests_left, "tokens_left": left.tokens_left})
     sqlite_models.reserve(execute, reservation)

@@ -18,11 +18,12 @@ from haimaker.http import errors, sse
 from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, Timeouts, TransportError, read_whole
 from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
 from haimaker.http.json import read_or_none
-from haimaker.http.values import AttemptTimeouts, Event, StreamEvent, UpstreamResponse
+from haimaker.http.values import AttemptTimeouts, Event, ProviderAnswer, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage, sum_usages
+from haimaker.upstream.batch_answers import BATCH_TIER, response_of
 from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class UpstreamCall:
     """Of a stream that has begun, monotonic; its client waits for each byte anew."""
     can_go_on: Callable[[Attempt, Usage], bool] = lambda attempt, used: True
     """Whether another turn of an answer that was paused is reserved, beside what its turns have used so far."""
+    answer: ProviderAnswer | None = None
+    """Of a request that its provider has answered already, in a batch: it is read as if it came now, and nothing is sent."""
     _inlined: OperationRequest | None = None
     _held: "HeldBytes | None" = None
     _answers: dict[str, dict[int, Result]] = field(default_factory=dict)
@@ -65,7 +68,9 @@ class UpstreamCall:
         Raises APIError, also while a stream is read.
         """
         request, attempt = self.request, attempt_log.attempt
-        if request.inlines_images(attempt):
+        if self.answer:
+            attempt_log.service_tier = BATCH_TIER
+        elif request.inlines_images(attempt):
             request = self._inlined = self._inlined or self.clients.images.inline_images(request, self.fetch_bounds())
         adapter = adapters.find(request, attempt)
         from_bytes, parts = getattr(adapter, "from_bytes", None), _split(request, attempt, adapter)
@@ -151,7 +156,9 @@ class UpstreamCall:
         if part.original and not adapters.is_native(part, attempt):
             attempt_log.dropped = (*part.original.dropped, *request.dropped)
         with self._errors(attempt_log, part, answered=False):
-            if provider.offline:
+            if self.answer:
+                response = response_of(self.answer)
+            elif provider.offline:
                 from haimaker import demo
 
                 response = demo.send(request, attempt.request_id, attempt.created_s)
@@ -201,7 +208,7 @@ class UpstreamCall:
 
     def _resumed(self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, turn: Any) -> UpstreamResponse | None:
         """What follows a turn that was paused; None where nothing does, or can't be paid for, so that the answer ends there."""
-        if not turn.is_paused or not self.can_go_on(attempt_log.attempt, turn.tokens):
+        if not turn.is_paused or self.answer or not self.can_go_on(attempt_log.attempt, turn.tokens):
             return None
         with suppress(APIError):
             return self._send(attempt_log, part, adapter, turn)

@@ -135,6 +135,8 @@ class AttemptLoop:
     def _note(self, attempt_log: AttemptLog, error: APIError | None = None) -> None:
         attempt_log.duration_ms = round((time.time() - attempt_log.started_s) * 1000)
         attempt_log.status, attempt_log.code = (error.status, error.code) if error else (200, None)
+        if self.call.answer:
+            return  # it says nothing of how its provider is now
         now_s, target = time.time(), attempt_log.attempt.target
         if error is not None and errors.allows_fallback(error):
             if not (self.cancel.requested or (self.has_client_timeout and isinstance(error, APITimeoutError))):

@@ -48,7 +48,12 @@ def test_a_backup_of_a_file_in_use_has_all_and_can_be_restored(tmp_path, run):
         store.put(account(number))
         spend(store, account(number), 100 + number)
     copy = tmp_path / "copy.sqlite"
-    assert run("backup", str(copy)).startswith("40 keys and 40 requests are in ")
+    said = run("backup", str(copy))
+    assert (said.startswith("40 keys and 40 requests are in "), "not in the copy" in said) == (True, False)
+    (tmp_path / "home" / "stored" / "files").mkdir(parents=True)
+    (tmp_path / "home" / "stored" / "files" / "file-hm1").write_bytes(b"x")
+    said = run("backup", str(tmp_path / "second.sqlite"))
+    assert f"is in {tmp_path / 'home' / 'stored'}, not in the copy" in said
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with pytest.raises(OperatorError, match="exists already"):
         run("backup", str(copy))

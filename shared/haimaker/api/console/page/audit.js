@@ -5,7 +5,7 @@ import { moment } from "./format.js";
 import { Loaded, badge, empty, goTo, heading, searchField } from "./parts.js";
 
 const PAGE = 50;
-const TABLES = { key: "Keys", team: "Teams", user: "End users", router: "Auto-routers", credential: "Providers' keys" };
+const TABLES = { key: "Keys", team: "Teams", user: "End users", router: "Auto-routers", credential: "Providers' keys", session: "Sessions", batch: "Batches" };
 const KINDS = { created: "good", updated: "info", deleted: "bad" };
 
 export function audit(app) {

@@ -27,7 +27,7 @@ export function autoRouters(app, routers) {
       verb: router ? "Save" : "Create",
       content: html`<p>The first rule that fits a request decides; docs/routing.md has all that rules can go by. A key gets a router by its <code>auto_router_id</code>.</p>
         ${field("Name", html`<input name="router_name" required maxlength="200" autocomplete="off" .value=${known.router_name ?? ""}>`)}
-        ${field("Rules, as JSON", html`<textarea name="rules" rows="10" spellcheck="false" placeholder=${EXAMPLE} .value=${JSON.stringify(known.rules, null, 2)}></textarea>`)}
+        ${field("Rules, as JSON", html`<textarea name="rules" rows="10" spellcheck="false" placeholder=${EXAMPLE} .value=${router ? JSON.stringify(known.rules, null, 2) : ""}></textarea>`)}
         ${field("Model if none fits", html`<input name="default_model" list="names" autocomplete="off" spellcheck="false" .value=${known.default_model ?? ""}>`)}
         ${field("Embedding model", html`<input name="embedding_model" list="names" autocomplete="off" spellcheck="false" .value=${known.embedding_model ?? ""}>`, "Of rules that go by examples.")}`,
       submit: async (given) => {

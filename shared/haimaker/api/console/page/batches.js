@@ -17,11 +17,11 @@ export function batches(app) {
 
   async function look() {
     clearTimeout(next);
-    if (!app.generating) return { found: [], more: false };
     const found = [];
     let more = true;
     for (let page = 0; more && page < pages; page += 1) {
-      const answer = await app.generating.get("/batches", { limit: LIMIT, after: found.at(-1)?.id });
+      const asked = { limit: LIMIT, after: found.at(-1)?.id };
+      const answer = await (app.generating ? app.generating.get("/batches", asked) : app.api.get("/batch/list", asked));
       found.push(...answer.data);
       more = answer.has_more;
     }
@@ -40,7 +40,7 @@ export function batches(app) {
 
   async function cancel(batch) {
     try {
-      await app.generating.post(`/batches/${batch.id}/cancel`, {});
+      await (app.generating ? app.generating.post(`/batches/${batch.id}/cancel`, {}) : app.api.post(`/batch/${batch.id}/cancel`, {}));
     } catch (error) {
       app.tell(error.message);
     }
@@ -62,7 +62,6 @@ export function batches(app) {
   }
 
   function table({ found, more }) {
-    if (!app.generating) return empty("Batches belong to a key.", "Give one in the playground to see its batches.");
     if (!found.length) return empty("There are no batches.", "A file of requests that POST /v1/batches, or haimaker batches run FILE.jsonl, begins is listed here.");
     return html`<table class="cards">
       <thead><tr><th>Batch</th><th>Status</th><th>Endpoint</th><th>Lines</th><th class="number">Cost</th><th>Begun</th><th><span class="sr">Actions</span></th></tr></thead>
@@ -72,7 +71,12 @@ export function batches(app) {
   }
 
   const actions = () => html`<button type="button" @click=${() => list.load()}>Refresh</button>`;
-  const show = () => html`${heading("Batches", "Files of requests of this key, or of its team.", actions())}${list.show(table)}`;
+  /** Whose they are: nobody who is signed in has batches, but may see others'. */
+  const about = () => {
+    if (app.generating) return "Files of requests of this key, or of its team.";
+    return app.me.role === "team_admin" ? "Files of requests of your team." : "Files of requests of everybody that have not ended.";
+  };
+  const show = () => html`${heading("Batches", about(), actions())}${list.show(table)}`;
 
   function open() {
     pages = 1;

@@ -10,7 +10,7 @@ export const TIME_PATTERN = "[1-9][0-9]*[smhdw]";
 export const LIMITS = {
   max_budget: ["Budget, USD", "usd", "empty: no limit"],
   budget_duration: ["Renewed every", "time", `${TIME}; empty: never`],
-  soft_budget: ["Tell me from, USD", "usd", "blocks nothing"],
+  soft_budget: ["Alert from, USD", "usd", "tells the deployer, blocks nothing"],
   rpm_limit: ["Requests a minute", "whole", "empty: no limit"],
   tpm_limit: ["Tokens a minute", "whole", "empty: no limit"],
   max_parallel_requests: ["Requests at once", "whole", "empty: no limit"],

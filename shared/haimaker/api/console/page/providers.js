@@ -108,9 +108,9 @@ export function providers(app) {
 }
 
 function source(row) {
-  if (row.variable) return html`<small><code>${row.variable}</code> from ${row.from}</small>`;
+  if (row.variable) return html`<small class="source"><code>${row.variable}</code> from ${row.from}</small>`;
   if (row.on) return nothing;
-  return html`<small>needs ${row.variables.slice(0, 2).map((name, index) => html`${index ? " or " : ""}<code>${name}</code>`)}</small>`;
+  return html`<small class="source">needs ${row.variables.slice(0, 2).map((name, index) => html`${index ? " or " : ""}<code>${name}</code>`)}</small>`;
 }
 
 function failed(row) {

@@ -32,7 +32,7 @@ export function signIn(app, why) {
       <svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"></rect><path d="M10 7v18M22 7v18M10 16h12"></path></svg>
       <h1>haimaker console</h1>
       <p>Sign in with a key of the gateway at <b>${ADDRESS.replace(/^https?:\/\//, "")}</b>. An administrator's key sees everything, any
-        other key its own part.</p>
+        other key its own part. A gateway on your own machine printed one when it started.</p>
       ${SIGN_IN ? html`<a class="button primary" href=${SIGN_IN}>Sign in with ${PROVIDER}</a><p class="or">or with a key</p>` : nothing}
       ${field("Key", html`<input name="key" type="password" autocomplete="off" spellcheck="false" autofocus required placeholder="sk-hm-…">`)}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}

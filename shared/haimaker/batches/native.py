@@ -1,0 +1,381 @@
+"""Lines of ours in batches of their providers' own, which cost less: how they are put together, asked for and followed.
+
+A part is what becomes one batch at one provider: some lines of one target. What is known of it stands in the document of our batch,
+and is written before anything is asked for, so that whoever takes over from a process that died knows what may have begun:
+
+    planned    its lines are written, nothing is asked for
+    sending    the provider was asked for a batch, and did not answer yet: by a list of its batches it is seen whether there is one
+    running    it is there, and looked at with growing pauses
+    ended      its answers can be read
+    refused    it did nothing and cost nothing: its lines are asked as all others are
+    lost       nobody tells what became of it, and its lines are charged by estimate
+    done       nothing is to be done any more: each line is answered, or was left over and is asked as all others are
+
+`advance` is one step of one part, by whoever has the time: a thread, or a function that a delayed message calls. Reading answers is
+`native_answers.py`'s.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from haimaker.adapters import batch_formats
+from haimaker.adapters.batch_formats import BatchCall, BatchItem, BatchStatus
+from haimaker.batches import CANCELLING, Batch
+from haimaker.http.client import TransportError, read_whole
+from haimaker.http.errors import APIError
+from haimaker.http.json import as_object
+from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
+from haimaker.lean_dataclasses import dataclass
+from haimaker.providers.provider import NativeBatches
+from haimaker.routing.config import BatchSettings
+from haimaker.store import Account
+
+PLANNED, SENDING, RUNNING, ENDED = "planned", "sending", "running", "ended"
+REFUSED, LOST, DONE = "refused", "lost", "done"
+FOLLOWED = (PLANNED, SENDING, RUNNING)
+"""States in which the provider is asked for the next one."""
+LIVE = (*FOLLOWED, ENDED, LOST)
+"""States in which nobody else is to ask the lines."""
+MOST_PARTS = 64
+"""Of one batch; what would be in more is asked as all other lines are. Their state is in a document of 400 KB at most."""
+ITEM_BYTES = 200
+"""What an item may have around its body."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 10.0, 300.0, 1.5
+MOST_TRIES = 5
+"""Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
+MOST_LOOKS, MOST_SENDS = 3, 3
+"""For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
+GRACE_S = 7_200
+"""After the end of our batch, for which its providers' may take to end."""
+NOT_NOW = (408, 409, 425, 429)
+MISSING = (404, 410)
+SHOWN_ERROR = 500
+
+
+class NativeCall(NamedTuple):
+    """The call that asks one line, as its adapter made it."""
+
+    provider: str
+    target: str
+    path: str
+    model: str
+    """By the name that the provider's batches know."""
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NativePart(NamedTuple):
+    """One batch at one provider, as it is kept."""
+
+    name: str
+    provider: str
+    target: str
+    path: str
+    model: str
+    headers: Mapping[str, str]
+    lines: int = 0
+    first: int = 0
+    last: int = 0
+    """Numbers of lines, from 0."""
+    state: str = PLANNED
+    file_id: str = ""
+    batch_id: str = ""
+    results: Sequence[str] = ()
+    completed: int = 0
+    failed: int = 0
+    tries: int = 0
+    sends: int = 0
+    """How often the provider was asked for it."""
+    begun_s: float = 0.0
+    next_s: float = 0.0
+    """When it is to be looked at again."""
+    told_s: float = 0.0
+    """When it was seen to have ended."""
+    is_cancelled: bool = False
+    error: str = ""
+
+    def to_json(self) -> JSON:
+        return {**self._asdict(), "headers": dict(self.headers), "results": list(self.results)}
+
+    def shown(self) -> JSON:
+        """What the client of our batch sees of it."""
+        return {
+            "provider": self.provider,
+            "model": self.model,
+            "id": self.batch_id or None,
+            "status": self.state,
+            "lines": self.lines,
+            "first_line": self.first + 1,
+            "last_line": self.last + 1,
+            "completed": self.completed,
+            "failed": self.failed,
+            "error": self.error or None,
+        }
+
+    def custom_id(self, line: int) -> str:
+        return f"{self.name}-{line}"
+
+    def line_of(self, custom_id: str) -> int | None:
+        """None of an id that this part never had."""
+        name, _, number = custom_id.rpartition("-")
+        return int(number) if name == self.name and number.isascii() and number.isdigit() and len(number) < 10 else None
+
+    def request_id(self, line: int) -> str:
+        """As which a line's answer is settled: the same however often it is read, so that it is charged once."""
+        return f"{self.name[:8]}-{self.name[8:12]}-4{self.name[12:15]}-a{self.name[15]}00-{line:012x}"
+
+
+def read_parts(batch: Batch) -> list[NativePart]:
+    return [NativePart(**part) for part in batch.body.get("native", ())]
+
+
+class PartFiles(Protocol):
+    """Where the lines of parts are, by name."""
+
+    def append(self, name: str, line: bytes) -> None: ...
+
+    def lines(self, name: str) -> Iterator[bytes]: ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class ProviderCalls(Protocol):
+    """Providers, as parts need them."""
+
+    @property
+    def settings(self) -> BatchSettings: ...
+
+    def are_on(self) -> bool:
+        """Whether any provider that is on has batches."""
+
+    def rules(self, provider: str) -> NativeBatches:
+        """Raises APIError."""
+
+    def to_call(self, operation: str, request: Request, account: Account) -> NativeCall | None:
+        """The call that asks a line; None where it can't be in a batch, or costs no less there. Raises APIError."""
+
+    def send(self, provider: str, call: UpstreamRequest, headers: Mapping[str, str]) -> UpstreamResponse:
+        """Raises APIError where there is no answer; TransportError while its body is read."""
+
+
+def plan_parts(
+    calls: Iterable[tuple[int, NativeCall | None]],
+    rules: Callable[[str], NativeBatches],
+    files: PartFiles,
+    least_lines: int,
+) -> list[NativePart]:
+    """Writes the lines that may be in batches of their providers into parts, of one target each. Targets of fewer lines than
+    `least_lines` have none."""
+    growing, sizes, parts = dict[object, NativePart](), dict[str, int](), dict[object, list[NativePart]]()
+    for number, call in calls:
+        if call is None:
+            continue
+        key, size, limits = (*call[:4], *sorted(call.headers.items())), len(call.body) + ITEM_BYTES, rules(call.provider)
+        part = growing.get(key)
+        if part is None or part.lines == limits.most_lines or sizes[part.name] + size > limits.most_bytes:
+            if size > limits.most_bytes or sum(map(len, parts.values())) == MOST_PARTS:
+                continue
+            part = NativePart(secrets.token_hex(8), *call[:5], first=number)
+            parts.setdefault(key, []).append(part)
+        files.append(part.name, b"%d %s\n" % (number, call.body))
+        sizes[part.name] = sizes.get(part.name, 0) + size
+        growing[key] = parts[key][-1] = part._replace(lines=part.lines + 1, last=number)
+    kept = []
+    for of_target in parts.values():
+        if sum(part.lines for part in of_target) >= least_lines:
+            kept += of_target
+            continue
+        for part in of_target:
+            files.delete(part.name)
+    return kept
+
+
+def items_of(part: NativePart, files: PartFiles) -> Iterator[tuple[int, bytes]]:
+    for line in files.lines(part.name):
+        number, _, body = line.rstrip(b"\n").partition(b" ")
+        yield int(number), body
+
+
+class _Refused(Exception):
+    """The provider took nothing, and says why."""
+
+
+class _Unsure(Exception):
+    """It may do better another time; whether it took anything is not known."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class PartFollower:
+    """Asks a provider for the next state of a part."""
+
+    calls: ProviderCalls
+    files: PartFiles
+    save: Callable[[NativePart], None]
+    """Keeps the part as it is now, before anything more is asked for. Raises StoreUnavailable."""
+
+    def advance(self, part: NativePart, *, is_over: bool, give_up_s: float) -> NativePart:
+        """One step, which is kept. `is_over` says that nothing more is to be asked: what runs is cancelled. After `give_up_s` a
+        part of which nobody tells anything is lost."""
+        now_s = time.time()
+        try:
+            if part.state == PLANNED:
+                part = part._replace(state=REFUSED) if is_over else self._begin(part)
+            elif part.state == SENDING:
+                part = self._find(part, is_over=is_over)
+            elif part.state == RUNNING:
+                part = self._look(part, is_over=is_over)
+        except _Refused as error:
+            part = part._replace(state=REFUSED, error=str(error))
+        except (_Unsure, APIError, KeyError, ValueError) as error:
+            part = self._after_failure(part, error, give_up_s)
+        if part.state in FOLLOWED:
+            part = part._replace(tries=part.tries + 1, next_s=now_s + _pause_s(part.tries))
+        self.save(part)
+        return part
+
+    def call(self, part: NativePart, rules: NativeBatches) -> BatchCall:
+        return BatchCall(part.name, part.path, part.model, rules, part.lines, part.begun_s)
+
+    def _begin(self, part: NativePart) -> NativePart:
+        """Raises _Refused, _Unsure, APIError."""
+        rules = self.calls.rules(part.provider)
+        wire = batch_formats.find(rules.format)
+        upload = None if part.file_id else wire.to_upload(self._items(part), self.call(part, rules))
+        if upload:
+            part = part._replace(file_id=wire.read_upload(self._ask(part, upload)))
+            self.save(part)
+        tries, part = part.tries, part._replace(state=SENDING, begun_s=time.time(), tries=0, sends=part.sends + 1)
+        self.save(part)
+        try:
+            status = wire.read_batch(self._ask(part, wire.to_batch(self._items(part), part.file_id, self.call(part, rules))))
+        except _Unsure as error:
+            if error.status in NOT_NOW:
+                return part._replace(state=REFUSED if tries >= MOST_TRIES else PLANNED, tries=tries, error=_text(error))
+            return part._replace(error=_text(error))  # it may have begun: the next step looks
+        except (APIError, KeyError, ValueError) as error:
+            return part._replace(error=_text(error))
+        return self._with_status(part._replace(state=RUNNING, batch_id=status.id, error=""), status)
+
+    def _find(self, part: NativePart, *, is_over: bool) -> NativePart:
+        """Raises _Refused, _Unsure, APIError."""
+        rules = self.calls.rules(part.provider)
+        wire, call = batch_formats.find(rules.format), self.call(part, rules)
+        found = wire.find(self._ask(part, wire.to_list(call)), part.file_id, call)
+        if found:
+            return part._replace(state=RUNNING, batch_id=found, tries=0, error="")
+        if part.tries < MOST_LOOKS:
+            return part
+        if is_over or part.sends == MOST_SENDS:
+            raise _Refused(part.error or "No batch has begun.")
+        return part._replace(state=PLANNED, tries=0)
+
+    def _look(self, part: NativePart, *, is_over: bool) -> NativePart:
+        """Raises _Unsure, APIError."""
+        wire = batch_formats.find(self.calls.rules(part.provider).format)
+        if is_over and not part.is_cancelled:
+            part = part._replace(is_cancelled=True, tries=0)
+            with suppress(_Refused, _Unsure, APIError):  # one that has ended meanwhile is as good
+                self._send(part, wire.to_cancel(part.batch_id))
+        try:
+            return self._with_status(part, wire.read_batch(self._ask(part, wire.to_status(part.batch_id))))
+        except _Refused as error:
+            raise _Unsure(str(error), MISSING[0]) from None
+
+    def _with_status(self, part: NativePart, status: BatchStatus) -> NativePart:
+        part = part._replace(completed=status.completed, failed=status.failed, error=status.error[:SHOWN_ERROR])
+        if status.state == batch_formats.ENDED:
+            return part._replace(state=ENDED, results=status.results, told_s=time.time(), tries=0, next_s=0.0)
+        return part._replace(state=REFUSED) if status.state == batch_formats.FAILED else part
+
+    def _after_failure(self, part: NativePart, error: Exception, give_up_s: float) -> NativePart:
+        part, status = part._replace(error=_text(error)), getattr(error, "status", 0)
+        if part.state == PLANNED:
+            return part._replace(state=REFUSED if part.tries >= MOST_TRIES else PLANNED)
+        is_gone = part.state == RUNNING and status in MISSING and part.tries >= MOST_TRIES
+        return part._replace(state=LOST, told_s=time.time()) if is_gone or time.time() > give_up_s else part
+
+    def _items(self, part: NativePart) -> Iterator[BatchItem]:
+        return (BatchItem(part.custom_id(number), body) for number, body in items_of(part, self.files))
+
+    def _ask(self, part: NativePart, call: UpstreamRequest) -> JSON:
+        """Raises _Refused, _Unsure, APIError, ValueError."""
+        return as_object(json.loads(self._send(part, call)))
+
+    def _send(self, part: NativePart, call: UpstreamRequest) -> bytes:
+        """Raises _Refused, _Unsure, APIError."""
+        try:
+            response = self.calls.send(part.provider, call, part.headers)
+            body = read_whole(response.pieces)
+        except TransportError as error:
+            raise _Unsure(str(error)) from None
+        if 200 <= response.status < 300:
+            return body
+        said = body[:SHOWN_ERROR].decode("utf-8", "replace")
+        if 400 <= response.status < 500 and response.status not in NOT_NOW:
+            raise _Refused(f"{response.status}: {said}")
+        raise _Unsure(f"{response.status}: {said}", response.status)
+
+
+def _text(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:SHOWN_ERROR]
+
+
+def is_over(batch: Batch) -> bool:
+    """Whether nothing more is to be asked for it."""
+    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"])
+
+
+def give_up_s(batch: Batch) -> float:
+    return float(batch.body["expires_at"] + GRACE_S)
+
+
+def is_due(part: NativePart, *, over: bool) -> bool:
+    """Whether a step of it is to be made now."""
+    return part.state in FOLLOWED and (part.next_s <= time.time() or (over and part.state == RUNNING and not part.is_cancelled))
+
+
+def after_failed_reading(part: NativePart, error: Exception, give_up_s: float) -> NativePart:
+    """A part whose answers could not be read: another try comes later, for as long as there may be one."""
+    part = part._replace(error=_text(error), tries=part.tries + 1, next_s=time.time() + _pause_s(part.tries))
+    return part._replace(state=LOST) if time.time() > give_up_s else part
+
+
+def _pause_s(tries: int) -> float:
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * GROWTH ** min(tries, 20))
+
+
+def waits(batch: Batch) -> bool:
+    """Whether all that is left of a batch whose other lines are answered is what its providers' batches do: `follow` is to be
+    called now and then. False where answers are to be read, or lines are to be asked."""
+    parts, now_s = read_parts(batch), time.time()
+    at_work = [part.state in FOLLOWED or (part.state == ENDED and part.next_s > now_s) for part in parts if part.state != DONE]
+    return bool(at_work) and all(at_work)
+
+
+def follow(batch: Batch, calls: ProviderCalls, files: PartFiles, change: Callable[[Batch, list[NativePart]], Batch]) -> Batch:
+    """Makes the steps of a batch that are due. `change` keeps its parts. Raises StoreUnavailable."""
+    parts = read_parts(batch)
+    for number, part in enumerate(parts):
+
+        def save(part: NativePart, number: int = number) -> None:
+            nonlocal batch
+            parts[number] = part
+            batch = change(batch, parts)
+
+        if is_due(part, over=is_over(batch)):
+            PartFollower(calls, files, save).advance(part, is_over=is_over(batch), give_up_s=give_up_s(batch))
+    return batch
+
+
+def next_look_s(batch: Batch) -> float:
+    """When a batch that waits is to be followed next, in seconds of the epoch."""
+    over, parts = is_over(batch), [part for part in read_parts(batch) if part.state != DONE]
+    return min((0.0 if is_due(part, over=over) else part.next_s for part in parts), default=0.0)
