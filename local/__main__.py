@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from haimaker.batches.runner import BatchRunner
 from haimaker.http.json import MAX_DIGITS
 from haimaker.http.request_ids import set_ending
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
@@ -102,11 +103,13 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     gc.collect()
     gc.freeze()  # what a start makes stays: looking through it again would hold up a request for 4 ms now and then
     when_ready()
-    if gateway.batches:
-        gateway.batches.resume()
+    runner = gateway.batches
+    assert runner is None or isinstance(runner, BatchRunner)
+    if runner:
+        runner.resume()
     server.serve(gateway)
-    if gateway.batches:
-        gateway.batches.stop(GRACE_S)
+    if runner:
+        runner.stop(GRACE_S)
     gateway.observer.close()
     return 0
 

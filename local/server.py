@@ -39,7 +39,7 @@ FAREWELL_S = 1.0
 """How long it then waits for those that it had to cut, so that they are settled."""
 LINGER_S = 2.0
 HEALTH = "health"
-TAKES_PIECES = {"link_write": UPLOAD_LIMIT, "files_create": 513 * 1024 * 1024}
+TAKES_PIECES = {"link_write": UPLOAD_LIMIT, "files_create": 513 * 1024 * 1024, "uploads_add_part": 65 * 1024 * 1024}
 """Operations that take their body as it comes, and the most bytes that it may have: of a form, a file of 512 MB and its fields."""
 UNAUTHORIZED, REQUEST_TIMEOUT = 401, 408
 MISTAKES = frozenset({400, 404, 405, 413, 414, 415, 422, 431, 505})

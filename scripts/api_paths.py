@@ -17,7 +17,7 @@ from haimaker.api.paths import ROUTES
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
 FOR_NO_PAGE = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|batch|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
 )
 """What pages of other origins may not ask for, so that a browser's question before it leads nowhere."""
 KEEPS_ITS_PARTS = re.compile(r"(/v1)?/(responses|auto-router)")

@@ -27,6 +27,8 @@ KEY_VARIABLES = ("HAIMAKER_KEY", "HAIMAKER_ADMIN_KEY")
 TIMEOUT_S = 30.0
 STREAM_TIMEOUT_S = 600.0
 PAGE_SIZE = 100
+MOST_OF_A_FORM = 4_000_000
+"""Bytes of a file that a function of AWS takes in a form, which it is given in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ class APIClient:
         return self._answer("POST", path, dict, body)
 
     def upload(self, file: Path, purpose: str) -> JSON:
-        """A file of this machine as one that the gateway keeps, sent as it is read."""
+        """A file of this machine as one that the gateway keeps, sent as it is read; a large one straight to a stack's bucket."""
         try:
             with file.open("rb") as opened:
+                size = file.stat().st_size
+                if size > MOST_OF_A_FORM and (kept := self._put_whole(opened, file.name, purpose, size)):
+                    return kept
                 return self._answer("POST", "/files", dict, {"purpose": purpose}, file=(file.name, opened))
         except OSError as error:
             raise OperatorError(f"{file} can't be read: {error.strerror}.") from None
@@ -58,11 +63,25 @@ class APIClient:
     def download(self, path: str, file: Path) -> None:
         """Writes an answer to a file of this machine as it comes."""
         try:
-            with self._open("GET", path, timeout_s=STREAM_TIMEOUT_S) as answer, file.open("wb") as opened:
-                for piece in answer.iter_bytes():
-                    opened.write(piece)
+            with self._open("GET", path, timeout_s=STREAM_TIMEOUT_S, may_lead_on=True) as answer, file.open("wb") as opened:
+                if not answer.is_redirect:
+                    opened.writelines(answer.iter_bytes())
+                    return
+                with _sent_elsewhere("GET", answer.headers["location"]) as kept:
+                    opened.writelines(kept.iter_bytes())
         except OSError as error:
             raise OperatorError(f"{file} can't be written: {error.strerror}.") from None
+
+    def _put_whole(self, opened: BinaryIO, name: str, purpose: str, size: int) -> JSON | None:
+        """None where the gateway has no address for it, and takes it as any other."""
+        asked = {"filename": name, "purpose": purpose, "bytes": size, "mime_type": "application/octet-stream"}
+        upload = self.post("/uploads", asked)
+        if "upload_url" not in upload:
+            self.post(f"/uploads/{upload['id']}/cancel", {})
+            return None
+        with _sent_elsewhere("PUT", upload["upload_url"], opened, size):
+            kept: JSON = self.post(f"/uploads/{upload['id']}/complete", {"part_ids": []})["file"]
+        return kept
 
     def stream(self, path: str, body: Mapping[str, object]) -> Iterator[JSON]:
         """The chunks of a streamed answer as they come."""
@@ -110,6 +129,7 @@ class APIClient:
         query: JSON | None = None,
         timeout_s: float = TIMEOUT_S,
         file: tuple[str, BinaryIO] | None = None,
+        may_lead_on: bool = False,
     ) -> Iterator["httpx2.Response"]:
         import httpx2
 
@@ -121,7 +141,7 @@ class APIClient:
                 method, address, params=query or None, headers=headers, timeout=timeout_s, **content
             ) as answer:
                 answered = True
-                if not answer.is_success:
+                if not (answer.is_success or (may_lead_on and answer.is_redirect)):
                     raise OperatorError(self._refusal(answer))
                 yield answer
         except httpx2.LocalProtocolError:  # its message has the key in it
@@ -141,6 +161,21 @@ class APIClient:
         if answer.status_code == 401:
             return f"{message} ({code}) Name another key: export HAIMAKER_KEY=..., or --key-file."
         return message if code in (None, "") else f"{message} ({code})"
+
+
+@contextmanager
+def _sent_elsewhere(method: str, url: str, content: BinaryIO | None = None, size: int = 0) -> Iterator["httpx2.Response"]:
+    """A request without the key, to the place for files that the gateway named. Raises OperatorError."""
+    import httpx2
+
+    headers = {"content-length": str(size)} if content else {}
+    try:
+        with _client(url).stream(method, url, content=content, headers=headers, timeout=STREAM_TIMEOUT_S) as answer:
+            if not answer.is_success:
+                raise OperatorError(f"The place for files answers {answer.status_code}.")
+            yield answer
+    except httpx2.TransportError as error:
+        raise OperatorError(f"The place for files can't be reached: {_reason(error)}.") from None
 
 
 @cache

@@ -33,7 +33,7 @@ from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
     from haimaker.accounts.oidc import IdentityProvider
-    from haimaker.batches.runner import BatchRunner
+    from haimaker.batches import BatchService
     from haimaker.routing.auto_service import AutoRouterService
     from haimaker.upstream.exchange import Exchange
 
@@ -59,8 +59,8 @@ class Services:
     content: ContentLogging = field(init=False)
     refusals: RefusalCounter = field(init=False)
     prices: PriceUpdates = field(init=False)
-    batches: "BatchRunner | None" = field(default=None, repr=False)
-    """What works on batches, in a process that keeps their files itself."""
+    batches: "BatchService | None" = field(default=None, repr=False)
+    """What works on batches."""
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)

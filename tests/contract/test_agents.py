@@ -24,7 +24,7 @@ from tests.support import openai_wire
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.reply import Reply
 
-TIMEOUT_S = 90
+TIMEOUT_S = 240
 DONE = "All is written."
 CLAUDE, GEMINI = "anthropic/claude-sonnet-5-5", "gemini/gemini-2.5-flash"
 USED = {"input_tokens": 20, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 9}

@@ -101,3 +101,45 @@ def test_a_client_that_leaves_while_comments_come(desk: Desk, key: str, upstream
     released(upstream, gate)
     wait_until(lambda: len(desk.records(key)) == 1)
     assert only_record(desk, key).status == "cut"
+
+
+ANTHROPIC = [
+    {"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+     "stop_reason": None, "usage": {"input_tokens": 321, "cache_read_input_tokens": 79, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Once upon a time there was"}},
+]  # fmt: skip
+GEMINI = [
+    {
+        "candidates": [{"content": {"role": "model", "parts": [{"text": "Once upon a time there was"}]}, "index": 0}],
+        "usageMetadata": {"promptTokenCount": 400, "cachedContentTokenCount": 79, "totalTokenCount": 400},
+    },
+    {"candidates": [{"content": {"role": "model", "parts": [{"text": " a"}]}, "index": 0}]},
+]
+BREAKING = {"anthropic/claude-sonnet-4-5": ANTHROPIC, "gemini/gemini-2.5-flash": GEMINI}
+ASKING = {
+    "/chat/completions": {"messages": [{"role": "user", "content": "a"}], "stream": True},
+    "/messages": {"messages": [{"role": "user", "content": "a"}], "max_tokens": 50, "stream": True},
+    "/responses": {"input": "a", "stream": True, "store": False},
+    "/v1beta/models/{model}:streamGenerateContent": {"contents": [{"parts": [{"text": "a"}]}]},
+}
+
+
+@pytest.mark.parametrize("path", ASKING)
+@pytest.mark.parametrize("model", BREAKING)
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "ended"])
+def test_a_stream_that_breaks_off_is_charged_for_the_prompt_as_it_was_counted(
+    desk: Desk, key: str, upstream: FakeUpstream, model: str, path: str, reset: bool
+):
+    """And for what came of the answer by an estimate."""
+    events = [b"data: %b\n\n" % json.dumps(event).encode() for event in BREAKING[model]]
+    upstream.answers(Reply.sse([*events, events[-1]], done=False).cut(after_events=len(events), reset=reset))
+    body = {**ASKING[path], **({} if "{model}" in path else {"model": model})}
+    answer = desk.http.post(path.replace("{model}", model), json=body, headers={"authorization": f"Bearer {key}"})
+    assert "Once upon" in answer.text
+    desk.settled(key)
+    record = only_record(desk, key)
+    assert record.status == "cut"
+    assert (record.detail["input_tokens"], record.detail["cached_tokens"]) == (400, 79)
+    assert 6 <= record.detail["output_tokens"] <= 12
+    assert record.cost_nanousd == desk.money(key)[0] > 0

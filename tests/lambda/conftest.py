@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.support.aws_front import AWSFront
 from tests.support.aws_tools import session_folder, translated
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
-from tests.support.stack import TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
+from tests.support.stack import BUCKETS, TABLES, UPSTREAM_KEY, Stack, client, make_tables, put_secrets
+from tests.support.stack_batches import StackBatches
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +68,32 @@ def stack_with_everything(moto: str, secrets: str, template: JSON) -> Iterator[S
     yield from _stack(moto, moto, secrets, template, "s3", "bedrock", "polly", "lambda")
 
 
-def _stack(dynamodb: str, ssm: str, secrets: str, template: JSON, *others: str) -> Iterator[Stack]:
-    with FakeUpstream() as upstream, AWSFront(dynamodb, ssm, **dict.fromkeys(others, upstream.url)).serving() as front:
+@pytest.fixture
+def batches(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
+    """With an emulator of S3 and SQS."""
+    for stack in _stack(moto, moto, secrets, template, s3=moto, sqs=moto):
+        with closing(StackBatches(stack, moto)) as found:
+            yield found
+
+
+@pytest.fixture
+def batches_and_bedrock(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
+    """The provider is Bedrock as well."""
+    for stack in _stack(moto, moto, secrets, template, "bedrock", s3=moto, sqs=moto):
+        with closing(StackBatches(stack, moto)) as found:
+            found.s3.create_bucket(Bucket=BUCKETS["Content"])
+            yield found
+
+
+@pytest.fixture
+def batches_on_dynalite(dynalite: str, moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
+    for stack in _stack(dynalite, moto, secrets, template, s3=moto, sqs=moto):
+        with closing(StackBatches(stack, moto)) as found:
+            yield found
+
+
+def _stack(dynamodb: str, ssm: str, secrets: str, template: JSON, *others: str, **addresses: str) -> Iterator[Stack]:
+    with FakeUpstream() as upstream, AWSFront(dynamodb, ssm, **dict.fromkeys(others, upstream.url), **addresses).serving() as front:
         upstream.answers(plays_openai())
         stack = Stack(front, upstream, DynamoStore(TABLES["accounts"], TABLES["records"], client(dynamodb)), secrets, template)
         try:

@@ -85,7 +85,13 @@ def test_every_event_is_a_request_of_a_known_operation(name):
     gateway = ask(EVENTS[name])
     kind = name.split("_")[0]
     assert gateway.operation.startswith(
-        {"models": ("models_", "health"), "keys": ("key_", "team_"), "routing": "route_"}.get(kind, kind)
+        {
+            "models": ("models_", "health"),
+            "keys": ("key_", "team_"),
+            "routing": "route_",
+            "files": ("files_", "uploads_"),
+            "batches": ("batches_", "messages_batches_"),
+        }.get(kind, kind)
     )
     assert (None if name in ("models_hub", "console") else "sk-local") == key_in(gateway.request.headers)
     assert all(header == header.lower() for header in gateway.request.headers)
@@ -233,7 +239,7 @@ def test_what_is_not_served_is_refused_in_openais_shape(event, serves, status, c
     assert reply["headers"]["x-request-id"]
 
 
-@pytest.mark.parametrize(("path", "member"), [("/v1/messages/batches", "request_id"), ("/v1beta/files", "status")])
+@pytest.mark.parametrize(("path", "member"), [("/v1/messages/nothing", "request_id"), ("/v1beta/files", "status")])
 def test_what_is_not_served_is_refused_in_the_shape_of_its_api(path, member):
     error = json.loads(refused(REST | {"resource": "/{proxy+}", "path": path}, ALL)["body"])
     assert member in (error if member == "request_id" else error["error"])

@@ -18,6 +18,7 @@ from haimaker.accounts import keys as auth
 from haimaker.aws_lambda.runtime import Context
 from haimaker.http.values import JSON
 from haimaker.store import Account, Reservation
+from haimaker.stored_files import ID_PREFIX, FileDescription, StoredFiles, new_id
 from tests.support.openai_wire import plays_openai
 from tests.support.reply import Reply
 from tests.support.roles import ACCOUNT, REGION
@@ -100,7 +101,7 @@ def plays_everything(call):
     if call.path.startswith("/2015-03-31/functions/"):
         EVENTS.append(call.json)
         return Reply.raw(202)
-    if "/responses/" in call.path:
+    if "/responses/" in call.path or call.path.startswith("/stack-files/files/"):
         return plays_s3(call)
     if "/images/" in call.path:
         return Reply.json(200, {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]})
@@ -114,6 +115,26 @@ def plays_s3(call):
         OBJECTS[call.path] = call.body
     found = OBJECTS.pop(call.path, None) if call.method == "DELETE" else OBJECTS.get(call.path)
     return Reply.raw(404) if found is None and call.method == "GET" else Reply.raw(200, found or b"")
+
+
+PARTS_WITH_FILES = {
+    "chat_completions": lambda file_id: {
+        "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": file_id}}]}]
+    },
+    "messages": lambda file_id: {
+        "messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": file_id}}]}]
+    },
+    "responses": lambda file_id: {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": file_id}]}]},
+}
+"""How a request names a file, of the functions that may read them."""
+
+
+def keep_file(stack: Stack, team_id: str) -> str:
+    """A file of a team's."""
+    files = StoredFiles(stack.store.documents, None)
+    file_id = new_id(ID_PREFIX, time.time())
+    OBJECTS[f"/stack-files/files/{file_id}"] = b"%PDF-1.7"
+    return files.add(file_id, 8, team_id, FileDescription("a.pdf", "user_data"), time.time()).id
 
 
 def leave_hold(stack: Stack, *account_ids: str) -> None:
@@ -182,6 +203,8 @@ def test_the_role_of_a_function_that_calls_models_has_what_it_does_and_no_more(s
     leave_hold(stack, auth.account_id_of(key), team_id)
     asked = [event(name, split_key(stack), ordinary), event(name, key, ordinary, user=f"ada-{team_id}"), event(name, key, "either")]
     asked += [event(name, key, model, stream=stream) for model in signed for stream in (False, True)]
+    if name in PARTS_WITH_FILES:
+        asked.append(event(name, key, ordinary, **PARTS_WITH_FILES[name](keep_file(stack, team_id))))
     if name == "responses":
         asked.append(event(name, key, ordinary, input=[{"type": "item_reference", "id": "rs_1"}]))
         asked.append(event(name, key, "cerebras/any"))

@@ -12,6 +12,10 @@ from haimaker.api.audit import KIND as AUDIT
 from haimaker.api.paths import ROUTES
 from haimaker.api.sign_in import KIND as SESSIONS
 from haimaker.aws.sigv4 import Credentials
+from haimaker.batches import BATCHES, OPEN
+from haimaker.batches.part_run import LATE_S
+from haimaker.batches.parts import FOLDER as LINES
+from haimaker.batches.parts import KIND as PARTS
 from haimaker.billing.pending import KIND
 from haimaker.content import responses
 from haimaker.content.log import PREFIX
@@ -20,6 +24,10 @@ from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError, Not
 from haimaker.links import MADE, UPLOADS
 from haimaker.settings.settings import Settings
 from haimaker.store.tables import TABLES, TTL_ATTRIBUTE
+from haimaker.stored_files import ENDS, FILES
+from haimaker.stored_files.uploads import INCOMING
+from haimaker.stored_files.uploads import KIND as UPLOADS_OF_FILES
+from haimaker.stored_files.uploads import PARTS as PARTS_OF_FILES
 from scripts.api_paths import TEMPLATE, render, written
 from scripts.container_policy import policy_text
 from scripts.tables_template import tables_template
@@ -27,7 +35,7 @@ from tests.support.aws_tools import ROOT, TRANSLATE, run
 from tests.support.cloudformation import holds
 from tests.support.roles import OF_AWS_ITSELF
 
-STREAMING = (
+ASKING = (
     "ChatCompletionsFunction",
     "CompletionsFunction",
     "MessagesFunction",
@@ -40,6 +48,8 @@ STREAMING = (
     "RerankFunction",
     "GeminiFunction",
 )
+"""Those that call models for who waits."""
+STREAMING = (*ASKING, "FilesFunction", "BatchesFunction")
 KEPT_IN = (
     "AWS::Lambda::CapacityProvider",
     "AWS::DynamoDB::Table",
@@ -56,12 +66,14 @@ def url_parts(name):
 
 
 BOOKS = ("ModelsFunction", "KeysFunction", "SpendFunction", "RoutingFunction", "ConsoleFunction", "SignInFunction")
-FUNCTIONS = (*STREAMING, *BOOKS, "RollupFunction")
-"""In the order of functions/ in the template."""
+OF_API = (*STREAMING, *BOOKS)
+FUNCTIONS = (*OF_API, "RollupFunction", "BatchWorkerFunction")
+"""The last two are called by AWS."""
+WORKER = "BatchWorkerFunction"
 MANAGED = "ManagedChatFunction"
 """Serves what ChatCompletionsFunction does, with its role and its log, where the deployer has instances for it."""
 ADMINISTRATION = re.compile(
-    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
+    r"/(key|team|customer|end_user|spend|route|auto-router|providers|sign-in|batch|console)/|/(audit|refusals|providers|generation|health|sign-in|console)$"
 )
 """Not for web pages of others, and never slow."""
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -155,7 +167,7 @@ def test_every_route_leads_to_the_function_that_serves_it(resources, api, monkey
     monkeypatch.setenv("AWS_SAM_LOCAL", "true")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     serves = {}
-    for function in FUNCTIONS[:-1]:
+    for function in OF_API:
         folder = resources[function]["Properties"]["Code"]["S3Key"]
         serves[function] = runpy.run_path(str(ROOT / folder / "app.py"))["handler"].serves
     for route, path in everywhere():
@@ -192,10 +204,10 @@ def test_the_api_may_call_each_function_by_one_permission(resources, api):
     found = [one for one in properties(resources, "AWS::Lambda::Permission").values() if one["Principal"] != "*"]
     place = {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${GatewayApi}/*"}
     may = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": place}
-    assert {one.pop("FunctionName")["Ref"] for one in map(dict, found)} == {*FUNCTIONS[:-1]}
+    assert {one.pop("FunctionName")["Ref"] for one in map(dict, found)} == {*OF_API}
     assert all({name: one[name] for name in may} == may for one in found)
-    assert len(found) == len(FUNCTIONS) - 1
-    assert {called(one) for _, one in everything(api)} == {*FUNCTIONS[:-1]}
+    assert len(found) == len(OF_API)
+    assert {called(one) for _, one in everything(api)} == {*OF_API}
 
 
 def test_an_upgrade_changes_no_address_and_replaces_nothing_that_is_kept(template, resources, api):
@@ -271,18 +283,18 @@ def test_the_wrapper_is_where_it_must_be_and_nowhere_else(resources):
     for name, function in properties(resources, "AWS::Lambda::Function").items():
         wrapper = function["Environment"]["Variables"].get("AWS_LAMBDA_EXEC_WRAPPER")
         assert wrapper == ("/opt/stream-wrapper" if name in (*STREAMING, MANAGED) else None)
-        assert (function["Timeout"] == 900) == (name in (*STREAMING, MANAGED))
+        assert (function["Timeout"] == 900) == (name in (*STREAMING, MANAGED, "BatchWorkerFunction"))
 
 
 def test_function_urls_stream_and_have_both_permissions(resources):
     urls = properties(resources, "AWS::Lambda::Url").values()
     assert {(url["AuthType"], url["InvokeMode"]) for url in urls} == {("NONE", "RESPONSE_STREAM")}
-    assert sorted(url["TargetFunctionArn"]["Ref"] for url in urls) == sorted((*STREAMING, MANAGED))
+    assert sorted(url["TargetFunctionArn"]["Ref"] for url in urls) == sorted((*ASKING, MANAGED))
     permissions = [found for found in properties(resources, "AWS::Lambda::Permission").values() if found["Principal"] == "*"]
     names = ("Action", "FunctionUrlAuthType", "InvokedViaFunctionUrl")
     assert {(found["FunctionName"]["Ref"], *map(found.get, names)) for found in permissions} == {
         (function, *allowed)
-        for function in (*STREAMING, MANAGED)
+        for function in (*ASKING, MANAGED)
         for allowed in (("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True))
     }
 
@@ -290,6 +302,14 @@ def test_function_urls_stream_and_have_both_permissions(resources):
 OF_THE_BACKGROUND = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [KIND]}}
 OF_SESSIONS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SESSIONS]}}
 OF_SESSIONS_AND_THE_TRAIL = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [SESSIONS, f"{AUDIT}*"]}}
+OF_FILES_AND_BATCHES = tuple(
+    {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(kinds)}}
+    for kinds in (
+        (f"{FILES}*", ENDS, f"{UPLOADS_OF_FILES}*"),
+        (f"{BATCHES}*", f"{OPEN}*", f"{FILES}*", ENDS),
+        (f"{PARTS}*", f"{OPEN}*"),
+    )
+)
 """Of the accounts table the functions that have these may delete, or write, nothing else."""
 
 
@@ -303,7 +323,8 @@ def statements(resources, function):
 def allowed_by(policy):
     for statement in policy["PolicyDocument"]["Statement"]:
         assert statement.keys() - {"Condition"} == {"Effect", "Action", "Resource"}
-        assert statement.get("Condition") in (None, OF_THE_BACKGROUND, OF_SESSIONS, OF_SESSIONS_AND_THE_TRAIL)
+        also = (OF_THE_BACKGROUND, OF_SESSIONS, OF_SESSIONS_AND_THE_TRAIL, *OF_FILES_AND_BATCHES)
+        assert statement.get("Condition") in (None, *also)
         actions, targets = statement["Action"], statement["Resource"]
         actions = [actions] if isinstance(actions, str) else actions
         yield tuple(sorted(actions)), targets if isinstance(targets, list) else [targets]
@@ -333,15 +354,15 @@ def test_who_calls_models_may_call_bedrocks_where_the_deployer_says_so(template,
 
 
 @pytest.mark.parametrize(
-    ("name", "role", "action", "resource"),
+    ("name", "roles", "action", "resource"),
     [
-        ("BedrockRerankPolicy", "RerankRole", "bedrock:Rerank", "*"),
-        ("BedrockGuardrailPolicy", "ModerationsRole", "bedrock:ApplyGuardrail", GUARDRAILS),
+        ("BedrockRerankPolicy", ["RerankRole"], "bedrock:Rerank", "*"),
+        ("BedrockGuardrailPolicy", ["ModerationsRole", "BatchWorkerRole"], "bedrock:ApplyGuardrail", GUARDRAILS),
     ],
 )
-def test_what_only_one_function_asks_of_bedrock_only_that_may(resources, name, role, action, resource):
+def test_what_only_some_functions_ask_of_bedrock_only_those_may(resources, name, roles, action, resource):
     policy = resources[name]["Properties"]
-    assert (resources[name]["Condition"], policy["Roles"]) == ("UsesBedrock", [{"Ref": role}])
+    assert (resources[name]["Condition"], policy["Roles"]) == ("UsesBedrock", [{"Ref": role} for role in roles])
     assert list(allowed_by(policy)) == [((action,), [resource])]
 
 
@@ -355,13 +376,16 @@ def test_who_speaks_may_call_polly_where_the_deployer_says_so(template, resource
 
 
 def test_files_are_kept_in_a_bucket_where_the_deployer_wants_one(template, resources):
-    """Private, encrypted, emptied after a day; and who uses it may read and write objects, no more."""
+    """Private, encrypted, emptied when all in it has ended; and who uses it may read and write objects, no more."""
     assert {kind for kind in ("Files", "FilesBucketPolicy", "FilesPolicy") if resources[kind]["Condition"] != "KeepsFiles"} == set()
-    assert template["Conditions"]["KeepsFiles"] == {"Fn::Equals": [{"Ref": "FilesBucket"}, "true"]}
-    assert template["Parameters"]["FilesBucket"]["Default"] == "false"
+    chosen = [{"Fn::Equals": [{"Ref": parameter}, "true"]} for parameter in ("FilesBucket", "Batches")]
+    assert template["Conditions"]["KeepsFiles"] == {"Fn::Or": chosen}
+    assert {template["Parameters"][parameter]["Default"] for parameter in ("FilesBucket", "Batches")} == {"false"}
     bucket = resources["Files"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [1]
+    ends = {rule.get("Prefix"): rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert ends == {**{f"{name}/": 1 for name in (MADE, UPLOADS, PARTS_OF_FILES, INCOMING)}, f"{LINES}/": 5, None: 32}
+    assert all(rule["Status"] == "Enabled" for rule in bucket["LifecycleConfiguration"]["Rules"])
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"]["Fn::If"][2] == {"SSEAlgorithm": "AES256"}
     (denied,) = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
@@ -387,7 +411,9 @@ def test_content_is_kept_in_a_bucket_where_the_deployer_says_so(template, resour
     assert encryption["ServerSideEncryptionByDefault"]["Fn::If"][2] == {"SSEAlgorithm": "AES256"}
     (denied,) = resources["ContentBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    assert policy["Roles"] == [{"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in STREAMING]
+    assert policy["Roles"] == [
+        {"Ref": resources[function]["Properties"]["Role"]["Fn::GetAtt"][0]} for function in (*ASKING, WORKER)
+    ]
     assert list(allowed_by(policy)) == [(("s3:PutObject",), [{"Fn::Sub": f"${{Content.Arn}}/{PREFIX}/*"}])]
     stored = resources["StoredResponsesPolicy"]["Properties"]
     actions = ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")
@@ -416,6 +442,19 @@ def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
         name = function["FunctionName"]["Fn::Sub"].replace("-chat-managed", "-chat-completions")
         assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{name}"}
+
+
+def test_the_queue_of_batches_has_a_message_done_again_when_its_function_can_live_no_more(resources):
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    queue, worker = resources["BatchQueue"]["Properties"], resources["BatchWorkerFunction"]["Properties"]
+    assert queue["VisibilityTimeout"] >= worker["Timeout"] + LATE_S
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["BatchFailures", "Arn"]}
+    mappings = properties(resources, "AWS::Lambda::EventSourceMapping").values()
+    (mapping,) = [one for one in mappings if one["FunctionName"] == {"Ref": "BatchWorkerFunction"}]
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["BatchQueue", "Arn"]}
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "BatchConcurrency"}}
+    assert worker["Environment"]["Variables"]["HAIMAKER_BATCH_WORKERS"] == {"Ref": "BatchConcurrency"}
 
 
 @pytest.mark.parametrize(("table", "resource"), [("accounts", "AccountsTable"), ("records", "RecordsTable")])
@@ -506,7 +545,8 @@ def test_records_expire_and_new_ones_are_rolled_up(resources):
     records = resources["RecordsTable"]["Properties"]
     assert records["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
     assert records["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
-    (mapping,) = properties(resources, "AWS::Lambda::EventSourceMapping").values()
+    mappings = properties(resources, "AWS::Lambda::EventSourceMapping").values()
+    (mapping,) = [one for one in mappings if one["FunctionName"] == {"Ref": "RollupFunction"}]
     assert (mapping["EventSourceArn"], mapping["FunctionName"]) == (STREAM, {"Ref": "RollupFunction"})
     assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["RollupFailures", "Arn"]}}}
     assert json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"]) == {"eventName": ["INSERT"]}
@@ -560,7 +600,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert settings.providers_parameter == "/s/providers"
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
         assert settings.public_models is False
-        assert settings.files_bucket == ""
+        assert (settings.files_bucket, settings.batch_queue, settings.batch_workers) == ("", "", 4)
         assert (settings.content_bucket, settings.content_folder) == ("", None)
         assert (settings.service, settings.metric_dimensions) == ("s", ())
         changed = {
@@ -595,8 +635,14 @@ CONDITIONAL = {
     "UsesPolly": {"PollyPolicy"},
     "TakesCredentials": {"CredentialsPolicy"},
     "UsesBedrock": {*BEDROCK_POLICIES},
-    "KeepsFiles": {"Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"},
-    "KeepsContent": {"Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "ContentBucket"},
+    "KeepsFiles": {
+        *("Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"),
+        *("StoredFilesPolicy", "NamedFilesPolicy", "BatchFilesPolicy", "BatchRowsPolicy"),
+    },
+    "HasBatches": {"BatchQueue", "BatchFailures", "BatchWork", "BatchWorkPolicy", "BatchBeginPolicy", "BatchFailuresUrl"},
+    "KeepsContent": {
+        *("Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "BatchResponsesPolicy", "ContentBucket")
+    },
     "HasAlarmEmail": {"AlarmTopic"},
     "HasDashboard": {"GatewayDashboard", "DashboardUrl"},
     "HasMoreAlarms": {
@@ -620,7 +666,7 @@ CONDITIONAL = {
     "IsInVpc": {"VpcPolicy"},
     "IsTraced": {"TracingPolicy"},
     "HasChatUrl": {"ChatUrl", *url_parts("ChatCompletions")},
-    "HasAllUrls": {name for function in STREAMING[1:] for name in (function.replace("Function", "Url"), *url_parts(function[:-8]))},
+    "HasAllUrls": {name for function in ASKING[1:] for name in (function.replace("Function", "Url"), *url_parts(function[:-8]))},
 }
 
 
@@ -672,6 +718,9 @@ def test_function_urls_are_there_as_far_as_the_deployer_wants(template, choice, 
         ("Tracing", "true", "IsTraced"),
         ("MoreAlarms", "true", "HasMoreAlarms"),
         ("TakeCredentials", "true", "TakesCredentials"),
+        ("Batches", "true", "HasBatches"),
+        ("Batches", "true", "KeepsFiles"),
+        ("FilesBucket", "true", "KeepsFiles"),
         ("AlarmTopicArn", "arn:aws:sns:eu-west-1:1:pager", "HasAlarmTopicArn"),
         ("AllowedOrigins", "https://a.example", "HasAllowedOrigins"),
     ],

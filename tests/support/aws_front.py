@@ -70,8 +70,8 @@ class AWSFront:
         behind.request(method, target, body, passed)
         answer = behind.getresponse()
         try:
-            kind = {"content-type": answer.headers["content-type"]} if answer.headers["content-type"] else {}
-            return answer.status, kind, answer.read()
+            told = ("content-type", "etag", *(("content-length",) if method == "HEAD" else ()))
+            return answer.status, {name: answer.headers[name] for name in told if answer.headers[name]}, answer.read()
         finally:
             behind.close()
 
@@ -140,7 +140,7 @@ def _handler(front: AWSFront) -> type[BaseHTTPRequestHandler]:
                 return
             self._reply(status, answer, kind, half=fault == "half")
 
-        do_GET = do_PUT = do_DELETE = do_POST
+        do_GET = do_HEAD = do_PUT = do_DELETE = do_POST
 
         def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None, *, half: bool = False) -> None:
             self.send_response(status)

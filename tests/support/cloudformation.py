@@ -12,6 +12,8 @@ def holds(template: JSON, condition: JSON, parameters: Mapping[str, str]) -> boo
     match condition:
         case {"Fn::Not": [inner]}:
             return not holds(template, inner, parameters)
+        case {"Fn::Or": list(several)}:
+            return any(holds(template, each, parameters) for each in several)
         case {"Fn::Equals": [one, other]}:
             return _plain(one, parameters) == _plain(other, parameters)
         case {"Condition": str(name)}:

@@ -170,8 +170,10 @@ def calls_of(service: str, method: str, target: str, headers: Mapping[str, str],
         return [(f"ssm:{operation}", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{name}") for name in names]
     path = unquote(urlsplit(target).path)
     if service == "s3":
-        action = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[method]
-        return [(f"s3:{action}", f"arn:aws:s3:::{path.lstrip('/')}")]
+        return list(_s3(method, path, urlsplit(target).query, headers))
+    if service == "sqs":
+        name = json.loads(body)["QueueUrl"].rpartition("/")[2]
+        return [(f"sqs:{headers['x-amz-target'].rpartition('.')[2]}", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")]
     if service == "lambda":
         name = path.split("/")[3]
         return [("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")]
@@ -189,6 +191,16 @@ def context_of(service: str, body: bytes) -> Mapping[str, str]:
     if found := re.match(r"(#\w+) = (:\w+)", asked.get("KeyConditionExpression", "")):
         key = asked["ExpressionAttributeValues"][found[2]] if asked["ExpressionAttributeNames"][found[1]] == "pk" else {}
     return {"dynamodb:LeadingKeys": key["S"]} if "S" in key else {}
+
+
+def _s3(method: str, path: str, query: str, headers: Mapping[str, str]) -> Iterator[Call]:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions"""
+    action = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}[method]
+    if method == "DELETE" and "uploadId=" in query:
+        action = "AbortMultipartUpload"
+    yield f"s3:{action}", f"arn:aws:s3:::{path.lstrip('/')}"
+    if "x-amz-copy-source" in headers:
+        yield "s3:GetObject", f"arn:aws:s3:::{unquote(headers['x-amz-copy-source']).lstrip('/')}"
 
 
 def _bedrock(path: str, body: bytes) -> Iterator[Call]:

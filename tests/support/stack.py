@@ -31,6 +31,7 @@ from tests.support.roles import Role, Template
 from tests.support.runtime_emulator import LAMBDA, Invocation, RuntimeEmulator
 
 TABLES = {"accounts": "stack-accounts", "records": "stack-records"}
+QUEUE = "stack-batches"
 BUCKETS = {"Files": "stack-files", "Content": "a-bucket"}
 UPSTREAM_KEY = "sk-the-provider's"
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -116,6 +117,7 @@ class Stack:
             "AWS::StackName": self.secrets.split("/")[1],
             "AccountsTable": TABLES["accounts"],
             "RecordsTable": TABLES["records"],
+            "BatchQueue": QUEUE,
             **BUCKETS,
         }
         template = Template(self.template, names)

@@ -35,7 +35,8 @@ def list_batches(services: "Services", caller: Account, request: Request) -> JSO
         found, more = BatchDirectory(services.store.documents).page(owner, page.after, page.limit)
         return to_list([_to_json(batch) for batch in found], has_more=more)
     opened = [batch for batch in reversed(_directory(services).open()) if page.after is None or batch.id < page.after]
-    return to_list([_to_json(batch) for batch in opened[: page.limit]], has_more=len(opened) > page.limit)
+    service = batches.batch_service(services)
+    return to_list([_to_json(service.with_progress(batch)) for batch in opened[: page.limit]], has_more=len(opened) > page.limit)
 
 
 def cancel_batch(services: "Services", caller: Account, request: Request) -> JSON:
@@ -79,7 +80,7 @@ def _leads(caller: Account, owner: str) -> bool:
 
 
 def _directory(services: "Services") -> BatchDirectory:
-    return services.batches.directory if services.batches else BatchDirectory(services.store.documents)
+    return batches.batch_service(services).directory
 
 
 def _to_json(batch: Batch) -> JSON:

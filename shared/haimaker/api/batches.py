@@ -4,6 +4,7 @@ What can be said of a batch at once is an error of the request; what is wrong wi
 """
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from haimaker.accounts.errors import check_usable
@@ -19,11 +20,11 @@ from haimaker.batches import (
     VALIDATING,
     Batch,
     BatchDirectory,
+    BatchService,
 )
 from haimaker.batches.lines import ENDPOINTS
 from haimaker.batches.native import read_parts
 from haimaker.batches.native_lines import MODE, NATIVE, NOW
-from haimaker.batches.runner import BatchRunner
 from haimaker.http.errors import (
     BadRequestError,
     BudgetExceededError,
@@ -38,7 +39,7 @@ from haimaker.http.json import parse_json
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.pricing.amounts import to_usd
-from haimaker.store import Account
+from haimaker.store import Account, StoreUnavailable
 from haimaker.stored_files import MAX_BATCH_BYTES, new_id, owner_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ HAS_FILES = ("completed", "expired", "cancelled")
 
 def create(services: "Services", request: Request) -> Response:
     """POST /v1/batches. Raises APIError."""
-    account, runner, body = authenticate(services, request), runner_of(services), parse_json(request.body)
+    account, body = authenticate(services, request), parse_json(request.body)
+    batch_service(services)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if body.get(name) is None:
             raise missing_parameter(name)
@@ -69,24 +71,24 @@ def create(services: "Services", request: Request) -> Response:
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")
     lasts_s, metadata = read_lasts_s(body.get("output_expires_after"), "output_expires_after"), _read_metadata(body)
+    if metadata and metadata.get(MODE) == NATIVE and services.settings.batch_queue:
+        raise _invalid(f"metadata.{MODE}", f"'{NOW}' in the stack, which asks each line for itself")
     files = stored_files(services.settings, services.store)
     file = find(files, account, str(body["input_file_id"]), "input_file_id")
     if file.purpose != "batch":
         raise _invalid("input_file_id", "a file whose purpose is 'batch'")
     if file.size > MAX_BATCH_BYTES:
         raise RequestTooLargeError(f"The file of a batch may have {MAX_BATCH_BYTES} bytes.", param="input_file_id")
-    batch = begin(services, account, file.id, body["endpoint"], metadata, lasts_s)
-    runner.start()
-    return json_response(to_json(batch))
+    return json_response(to_json(begin(services, account, file.id, body["endpoint"], metadata, lasts_s)))
 
 
 def begin(
     services: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
 ) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
-    directory, owner, now_s = runner_of(services).directory, owner_of(account), time.time()
+    service, owner, now_s = batch_service(services), owner_of(account), time.time()
     _require_budget(services, account)
-    if sum(batch.owner == owner for batch in directory.open()) >= MOST_OPEN:
+    if service.directory.count_open(owner) >= MOST_OPEN:
         message = f"There are {MOST_OPEN} batches already that have not ended."
         raise RateLimitError(message, code="too_many_batches", headers={"retry-after": "60"})
     created_s = int(now_s)
@@ -109,7 +111,13 @@ def begin(
         "pooled_nanousd": 0,
     }
     batch = Batch(new_id(ID_PREFIX, now_s), owner, 0, fields)
-    directory.add(batch)
+    service.directory.add(batch)
+    try:
+        service.start(batch)
+    except StoreUnavailable:
+        service.directory.close(batch)
+        service.directory.delete(batch)
+        raise
     return batch
 
 
@@ -118,12 +126,13 @@ def list_batches(services: "Services", request: Request) -> Response:
     account = authenticate(services, request)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
     found, more = BatchDirectory(services.store.documents).page(owner_of(account), page.after, page.limit)
-    return json_response(to_list([to_json(batch) for batch in found], has_more=more))
+    service = batch_service(services)
+    return json_response(to_list([to_json(service.with_progress(batch)) for batch in found], has_more=more))
 
 
 def retrieve(services: "Services", request: Request) -> Response:
     """GET /v1/batches/{id}. Raises APIError."""
-    return json_response(to_json(find_batch(services, request)))
+    return json_response(to_json(batch_service(services).with_progress(find_batch(services, request))))
 
 
 def cancel(services: "Services", request: Request) -> Response:
@@ -133,14 +142,16 @@ def cancel(services: "Services", request: Request) -> Response:
 
 def cancel_batch(services: "Services", batch: Batch) -> Batch:
     """Raises ConflictError where there is nothing to cancel any more."""
-    directory, runner = BatchDirectory(services.store.documents), runner_of(services)
+    service = batch_service(services)
+    directory = service.directory
     while batch.status != CANCELLING:
         if batch.status in (*ENDED, FINALIZING):
             message = f"Cannot cancel a batch with status '{batch.status}'."
             raise ConflictError(message, param="id", code="batch_not_cancellable")
         changed = directory.put(batch.with_fields(status=CANCELLING, cancelling_at=int(time.time())))
         batch = changed or directory.get(batch.owner, batch.id) or batch
-    runner.cancel(batch.id)
+    with suppress(StoreUnavailable):  # it is written down, and is seen in a while
+        service.cancel(batch)
     return batch
 
 
@@ -184,9 +195,15 @@ def authenticate(services: "Services", request: Request) -> Account:
     return account
 
 
-def runner_of(services: "Services") -> BatchRunner:
+def batch_service(services: "Services") -> BatchService:
+    """Raises ServiceUnavailableError where there is none."""
+    if services.batches is None and services.settings.batch_queue:
+        from haimaker.batches.queued import batch_queue
+
+        services.batches = batch_queue(services.settings, services.store)
     if services.batches is None:
-        raise ServiceUnavailableError("This gateway has no batches.", code="no_batches", headers={"x-should-retry": "false"})
+        message = "This gateway has no batches. Its deployer has them worked on with the parameter Batches."
+        raise ServiceUnavailableError(message, code="no_batches", headers={"x-should-retry": "false"})
     return services.batches
 
 

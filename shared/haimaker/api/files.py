@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from haimaker.accounts.errors import check_usable
 from haimaker.api.paging import read_page, to_list
 from haimaker.blobs import BlobError, BlobNotFound
+from haimaker.http.client import Timeouts
 from haimaker.http.errors import (
     BadRequestError,
     NotFoundError,
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 DEFAULT_LISTED = MOST_LISTED = 10_000
 LONGEST_NAME = 512
 FORM_FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
+MAX_ANSWER_BYTES = 5_000_000
+"""Of a function, which is slow beyond: https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html"""
+TIMEOUTS = Timeouts(connect_s=5, first_byte_s=30, between_s=30)
 CONTENT_HEADERS = {
     "content-security-policy": "default-src 'none'; sandbox",
     "x-content-type-options": "nosniff",
@@ -56,21 +60,28 @@ CONTENT_HEADERS = {
 
 def stored_files(settings: Settings, store: Store) -> StoredFiles:
     """Where this gateway has its clients' files. Raises ServiceUnavailableError where it has no place for them."""
-    if settings.stored_folder is None:
-        raise ServiceUnavailableError("This gateway has no place for files.", code="no_files", headers={"x-should-retry": "false"})
-    from haimaker.blobs.folder import FolderBlobs
+    if settings.stored_folder:
+        from haimaker.blobs.folder import FolderBlobs
 
-    return StoredFiles(store.documents, FolderBlobs(settings.stored_folder, float("inf")))
+        return StoredFiles(store.documents, FolderBlobs(settings.stored_folder, float("inf")))
+    if settings.files_bucket and settings.aws:
+        from haimaker.blobs.s3 import S3Blobs
+
+        return StoredFiles(store.documents, S3Blobs(settings.files_bucket, settings.aws, TIMEOUTS))
+    message = "This gateway has no place for files. Its deployer gives it one with the parameter FilesBucket."
+    raise ServiceUnavailableError(message, code="no_files", headers={"x-should-retry": "false"})
 
 
 def create(services: "Services", request: Request) -> Response:
     """POST /v1/files. Raises APIError."""
-    account, files, now_s = _authenticate(services, request), stored_files(services.settings, services.store), time.time()
+    account, files, now_s = authenticate(services, request), stored_files(services.settings, services.store), time.time()
     check_room(files, owner_of(account))
     form = UploadReader(request.headers.get("content-type", ""), (request.body,) if request.pieces is None else request.pieces)
     with place_failures():
         form.open("file")
-        file_id, size = files.receive(_bounded(form), form.content_type, now_s)
+        file_id, size = files.receive(
+            bounded(form, MAX_BATCH_BYTES if form.fields.get("purpose") == "batch" else MAX_FILE_BYTES), form.content_type, now_s
+        )
         try:
             form.finish()
             check_room(files, owner_of(account), size)
@@ -83,7 +94,7 @@ def create(services: "Services", request: Request) -> Response:
 
 def list_files(services: "Services", request: Request) -> Response:
     """GET /v1/files. Raises APIError."""
-    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
+    account, files = authenticate(services, request), stored_files(services.settings, services.store)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
     found, more = files.page(
         owner_of(account), page.after, page.limit, request.query.get("purpose") or None, newest_first=page.newest_first
@@ -99,22 +110,24 @@ def retrieve(services: "Services", request: Request) -> Response:
         from haimaker.links.local import LocalLinkStore
 
         return LocalLinkStore.from_settings(services.settings).serve(request)
-    account = _authenticate(services, request)
+    account = authenticate(services, request)
     return json_response(to_json(find(stored_files(services.settings, services.store), account, request.path["id"])))
 
 
 def content(services: "Services", request: Request) -> Response:
-    """GET /v1/files/{id}/content. Raises APIError."""
-    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
+    """GET /v1/files/{id}/content; of a function, a large one is where it is led to. Raises APIError."""
+    account, files = authenticate(services, request), stored_files(services.settings, services.store)
     file = find(files, account, request.path["id"])
     with place_failures():
+        if services.is_function and file.size > MAX_ANSWER_BYTES:
+            return Response(302, {"location": files.link(file), "cache-control": "no-store"}, b"")
         pieces = files.pieces(file)
     return Response(200, {"content-type": "application/octet-stream", **CONTENT_HEADERS}, pieces if file.size else b"")
 
 
 def delete(services: "Services", request: Request) -> Response:
     """DELETE /v1/files/{id}. Raises APIError."""
-    account, files = _authenticate(services, request), stored_files(services.settings, services.store)
+    account, files = authenticate(services, request), stored_files(services.settings, services.store)
     file = find(files, account, request.path["id"])
     with place_failures():
         files.delete(file)
@@ -156,7 +169,7 @@ def place_failures() -> Iterator[None]:
         raise ServiceUnavailableError(message, code="files_unavailable", headers={"retry-after": "2"}) from error
 
 
-def _authenticate(services: "Services", request: Request) -> Account:
+def authenticate(services: "Services", request: Request) -> Account:
     account = services.accounts.authenticate(request.headers)
     check_usable(account, time.time())
     return account
@@ -169,18 +182,29 @@ def check_room(files: StoredFiles, owner: str, size: int = 0) -> None:
         raise BadRequestError(message, param="file", code="file_storage_full")
 
 
-def _bounded(form: UploadReader) -> Iterator[bytes]:
-    """The bytes of a file, up to the most that one may have. Raises RequestTooLargeError."""
-    size, most = 0, MAX_BATCH_BYTES if form.fields.get("purpose") == "batch" else MAX_FILE_BYTES
+def bounded(form: UploadReader, most: int, param: str = "file") -> Iterator[bytes]:
+    """The bytes of a form's file, up to the most that it may have. Raises RequestTooLargeError."""
+    size = 0
     for piece in form.pieces():
         size += len(piece)
         if size > most:
-            raise _too_large(most)
+            raise RequestTooLargeError(f"The file is over {most} bytes, the most that it may have here.", param=param)
         yield piece
 
 
-def _too_large(most: int) -> RequestTooLargeError:
-    return RequestTooLargeError(f"The file is over {most} bytes, the most that a file of this purpose may have.", param="file")
+def check_purpose(purpose: object) -> str:
+    """Raises BadRequestError."""
+    if not isinstance(purpose, str) or purpose not in UPLOAD_PURPOSES:
+        known = ", ".join(f"'{name}'" for name in UPLOAD_PURPOSES)
+        raise BadRequestError(f"'{str(purpose)[:64]}' is not one of [{known}] - 'purpose'", param="purpose", code="invalid_value")
+    return purpose
+
+
+def check_size(purpose: str, size: int, param: str = "file") -> None:
+    """Raises RequestTooLargeError."""
+    most = MAX_BATCH_BYTES if purpose == "batch" else MAX_FILE_BYTES
+    if size > most:
+        raise RequestTooLargeError(f"The file is over {most} bytes, the most that a file of this purpose may have.", param=param)
 
 
 def _describe(form: UploadReader, size: int) -> FileDescription:
@@ -188,13 +212,10 @@ def _describe(form: UploadReader, size: int) -> FileDescription:
     purpose = form.fields.get("purpose")
     if not purpose:
         raise missing_parameter("purpose")
-    if purpose not in UPLOAD_PURPOSES:
-        known = ", ".join(f"'{name}'" for name in UPLOAD_PURPOSES)
-        raise BadRequestError(f"'{purpose[:64]}' is not one of [{known}] - 'purpose'", param="purpose", code="invalid_value")
+    check_purpose(purpose)
     for name in form.fields.keys() - {*FORM_FIELDS}:
         raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
-    if purpose == "batch" and size > MAX_BATCH_BYTES:
-        raise _too_large(MAX_BATCH_BYTES)
+    check_size(purpose, size)
     name = form.name.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or "file"
     return FileDescription(name, purpose, form.content_type[:128], read_lasts_s(_expires_after(form.fields), "expires_after"))
 

@@ -40,7 +40,8 @@ def create(services: "Services", request: Request) -> Response:
         batches.authenticate(services, request),
         _read_requests(parse_json(request.body, containers=MAX_CONTAINERS, values=MAX_VALUES)),
     )
-    runner, now_s = batches.runner_of(services), time.time()
+    now_s = time.time()
+    batches.batch_service(services)
     kept = files.stored_files(services.settings, services.store)
     files.check_room(kept, owner_of(account))
     with files.place_failures():
@@ -48,7 +49,6 @@ def create(services: "Services", request: Request) -> Response:
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
     file = kept.add(file_id, size, owner_of(account), said, now_s)
     batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
-    runner.start()
     return json_response(to_json(batch, request))
 
 

@@ -6,7 +6,7 @@ from haimaker.lean_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AWSAccess:
-    """Where DynamoDB, SSM, S3 and Lambda are, and with which credentials they are asked."""
+    """Where DynamoDB, SSM, S3, Lambda and SQS are, and with which credentials they are asked."""
 
     region: str
     credentials: CredentialSource
@@ -15,6 +15,7 @@ class AWSAccess:
     ssm_endpoint: str | None = None
     s3_endpoint: str | None = None
     lambda_endpoint: str | None = None
+    sqs_endpoint: str | None = None
 
     def bucket_address(self, bucket: str, key: str) -> tuple[str, str]:
         """The address of the server and the path of an object; `key` is already percent-encoded."""

@@ -1,4 +1,4 @@
-"""Calls of DynamoDB and SSM in their JSON protocol. AWS's SDK takes 240 ms of every cold start, this none.
+"""Calls of DynamoDB, SSM and SQS in their JSON protocol. AWS's SDK takes 240 ms of every cold start, this none.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 
@@ -30,7 +30,11 @@ THROTTLED = frozenset(
     }
 )
 DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
-PROTOCOLS = {"dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"), "ssm": ("AmazonSSM", "application/x-amz-json-1.1")}
+PROTOCOLS = {
+    "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "ssm": ("AmazonSSM", "application/x-amz-json-1.1"),
+    "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
+}
 """By service: the prefix of `x-amz-target`, and the content type."""
 IDLE_S = 20.0
 """How long an idle connection is used again; a sandbox that was frozen for longer may hold a dead one."""

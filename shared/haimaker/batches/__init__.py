@@ -13,7 +13,7 @@ item of DynamoDB that takes 400 KB.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from haimaker.http.values import JSON
 from haimaker.store.documents import Document, Documents
@@ -21,6 +21,8 @@ from haimaker.store.documents import Document, Documents
 ID_PREFIX = "batch_hm"
 BATCHES, OPEN = "batches#", "open_batches#"
 """The kinds of documents: an owner's batches by id, and a folder's that have not ended."""
+QUEUE_HOME = "queue"
+"""Where the batches are that a queue has, in the place of a folder's name."""
 MAX_LINES = 50_000
 """https://platform.openai.com/docs/guides/batch#rate-limits"""
 COMPLETION_WINDOW, COMPLETION_WINDOW_S = "24h", 86_400
@@ -49,6 +51,23 @@ class Batch(NamedTuple):
 
     def with_fields(self, **fields: object) -> "Batch":
         return self._replace(body={**self.body, **fields})
+
+
+class BatchService(Protocol):
+    """What works on batches: threads of a process (`runner.py`), or functions, by a queue (`queued.py`)."""
+
+    @property
+    def directory(self) -> "BatchDirectory":
+        """The batches that it works on."""
+
+    def start(self, batch: Batch) -> None:
+        """Begins to work on one that was added. Raises StoreUnavailable."""
+
+    def cancel(self, batch: Batch) -> None:
+        """Sees to one that was cancelled. Raises StoreUnavailable."""
+
+    def with_progress(self, batch: Batch) -> Batch:
+        """A batch with how far it is. Raises StoreUnavailable."""
 
 
 class BatchDirectory(NamedTuple):
@@ -99,6 +118,10 @@ class BatchDirectory(NamedTuple):
         named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN + self.folder)]
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]
+
+    def count_open(self, owner: str) -> int:
+        """How many of an owner have not ended."""
+        return sum(document.body["owner"] == owner for document in self.documents.all(OPEN + self.folder))
 
     def delete(self, batch: Batch) -> None:
         self.documents.delete(BATCHES + batch.owner, batch.id)

@@ -1,8 +1,10 @@
-"""Batches whose folder never came back: their time is long over, and nobody works on them who would close their pools."""
+"""Batches whose folder never came back, or whose messages failed: their time is long over, and nobody works on them who would close
+their pools."""
 
 from collections.abc import Iterator
 
-from haimaker.batches import COMPLETION_WINDOW_S, EXPIRED, Batch, BatchDirectory
+from haimaker.batches import COMPLETION_WINDOW_S, EXPIRED, QUEUE_HOME, Batch, BatchDirectory
+from haimaker.batches.parts import PartDirectory
 from haimaker.store import Store
 
 PAGE = 100
@@ -22,5 +24,11 @@ def find_abandoned(store: Store, owner: str, now_s: float) -> Iterator[Batch]:
 def end_abandoned(store: Store, batch: Batch, now_s: float) -> int:
     """Gives back what is left in the batch's pools, of which each has the same, and returns it. Raises StoreUnavailable."""
     left = [store.close_pool(account_id, batch.id) for account_id in batch.body["pools"]]
-    BatchDirectory(store.documents).change(batch, status=EXPIRED, expired_at=int(now_s))
+    directory, parts = BatchDirectory(store.documents, QUEUE_HOME), PartDirectory(store.documents)
+    progress = parts.with_progress(batch).body
+    told = {name: progress[name] for name in ("completed", "failed", "cost_nanousd", "tokens") if name in progress}
+    directory.change(batch, **told, status=EXPIRED, expired_at=int(now_s))
+    for part in parts.all(batch.id):
+        parts.delete(part)
+    directory.close(batch)
     return max((amount for amount in left if amount), default=0)

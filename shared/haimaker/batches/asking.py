@@ -11,7 +11,7 @@ from haimaker.batches.journal import ERROR, OUTPUT, Outcome
 from haimaker.batches.lines import ENDPOINTS, answer_row, read_line, usage_of
 from haimaker.batches.place import LineWorker
 from haimaker.http.values import BatchLine, Request, Response
-from haimaker.store import Account, Store
+from haimaker.store import Account, Store, StoreUnavailable
 
 UNAUTHORIZED = 401
 RETRIED = (429, 500, 502, 503, 504, 529)
@@ -60,6 +60,8 @@ class Asking(NamedTuple):
     account: Account
     work: Work
     seconds_left: Callable[[], float] = lambda: float("inf")
+    most_uncertain: float = float("inf")
+    """Requests of a line of which is not known whether the store had admitted them, after which it is taken to fail."""
 
     def ask(self, number: int, raw: bytes, asked_before: tuple[str, ...]) -> Asked:
         """`asked_before` are the requests as which the line was asked by others, or may have been. Raises StoreUnavailable."""
@@ -86,6 +88,8 @@ class Asking(NamedTuple):
                 asked_before, tries = (*asked_before, request_id), tries + 1
             elif response.status != LIMITED:  # the store may have admitted it all the same
                 uncertain += 1
+                if uncertain > self.most_uncertain:
+                    raise StoreUnavailable("it was not told whether requests were admitted")
         counts = [each[1] for each in spent if each]
         tokens = (sum(each[0] for each in counts), sum(each[1] for each in counts), *(sum(e[i] for e in counts) for i in (2, 3)))
         outcome = Outcome(

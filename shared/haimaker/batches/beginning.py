@@ -73,3 +73,11 @@ def open_pools(store: Store, batch_id: str, accounts: Sequence[Account], amount_
         if denied:
             return denied
     return None
+
+
+def pool_error(denied: Denied) -> JSON | None:
+    """Why a batch can't begin whose pools can't be opened; None where they can be in a while."""
+    if denied.reason in ("rpm", "tpm", "parallel", "version"):
+        return None
+    code = "insufficient_quota" if denied.reason == "budget" else denied.reason
+    return LineError(code, "The budget has less left than all requests of the batch may cost together.").to_json(None)

@@ -70,6 +70,12 @@ class Journal:
         """Brings what was written to the disk, for a machine that loses its power; a process that dies loses nothing."""
         os.fsync(self._file.fileno())
 
+    def entries(self, offset: int) -> bytes:
+        """What was added from an offset on, where an entry begins."""
+        with self._lock, open(self._file.name, "rb") as file:
+            file.seek(offset)
+            return file.read(self._size - offset)
+
     def is_done(self, line: int) -> bool:
         return self._offsets[line] >= 0
 

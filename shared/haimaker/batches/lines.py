@@ -21,6 +21,11 @@ ENDPOINTS = {
     "/v1/moderations": "moderations",
 }
 """What the lines of a batch may ask for, and the operation that it is."""
+ENDS = {
+    "cancelled": ("batch_cancelled", "This request was not made: the batch was cancelled."),
+    "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
+}
+"""By how a batch ended, the code and the message of the lines that were not answered."""
 MAX_LINE_BYTES = 6 * 1024 * 1024
 """As a request may have."""
 LONGEST_CUSTOM_ID = 512
@@ -47,17 +52,27 @@ class LineError(Exception):
 
 def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a file as it comes, without those that are blank. One that is too long ends at MAX_LINE_BYTES + 1."""
-    rest = bytearray()
+    return (line for _, line in split_at(pieces))
+
+
+def split_at(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The same, each with where it begins in the file."""
+    rest, start, length = bytearray(), 0, 0
     for piece in pieces:
-        rest += piece
-        if b"\n" in piece:
-            *lines, last = rest.split(b"\n")
-            rest = bytearray(last)
-            yield from (bytes(line) for line in lines if line.strip())
-        elif len(rest) > MAX_LINE_BYTES:
-            rest = rest[: MAX_LINE_BYTES + 1]
+        *ended, last = piece.split(b"\n")
+        for end in ended:
+            rest += end
+            if rest.strip():
+                yield start, bytes(rest[: MAX_LINE_BYTES + 1])
+            start += length + len(end) + 1
+            length = 0
+            rest.clear()
+        rest += last
+        length += len(last)
+        if length > MAX_LINE_BYTES:
+            del rest[MAX_LINE_BYTES + 1 :]
     if rest.strip():
-        yield bytes(rest)
+        yield start, bytes(rest)
 
 
 def read_line(raw: bytes, endpoint: str) -> Line:

@@ -25,26 +25,21 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, LineError, read_line, split, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
+from haimaker.batches.pace import Pace
 from haimaker.batches.place import Place
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
-from haimaker.store import Account, minute_of
+from haimaker.store import Account
 from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
 
-AT_ONCE = 32
-"""Lines of one batch that are asked at a time, at most."""
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
 UNPOOLED_WAIT_S = 1.0
-ENDS = {
-    CANCELLED: ("batch_cancelled", "This request was not made: the batch was cancelled."),
-    EXPIRED: ("batch_expired", "This request could not be executed before the completion window expired."),
-}
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 
@@ -58,10 +53,9 @@ class BatchRun:
         self._journal: Journal | None = None
         self._accounts: tuple[Account, ...] = ()
         self._changed, self._asking = Condition(), 0
-        self._pause_until_s, self._told_s, self._extra_nanousd = 0.0, 0.0, 0
+        self._told_s, self._extra_nanousd = 0.0, 0
         self._cancelled = False
-        self._asked_in_minute = (0, 0)
-        """How many lines were asked in the last minute in which any was, and which it was."""
+        self._pace = Pace()
         self._error: Exception | None = None
         self._late: set[str] = set()
         """Requests of a process that died, whose records were not there yet."""
@@ -228,28 +222,16 @@ class BatchRun:
         """Waits until another line may be asked; False if none may any more."""
         with self._changed:
             while not self.is_over():
-                pause_s = self._pause_s(time.time())
-                if self._asking < self._at_once() and pause_s <= 0:
+                now_s = time.time()
+                pause_s = self._pace.pause_s(self._accounts, now_s)
+                if self._asking < self._pace.at_once(self._accounts) and pause_s <= 0:
                     self._asking += 1
-                    minute = minute_of(time.time())
-                    self._asked_in_minute = (self._asked_in_minute[0] * (self._asked_in_minute[1] == minute) + 1, minute)
+                    self._pace.note_asked(now_s)
                     self.tell_sometimes()
                     return True
                 self._changed.wait(min(TELLS_EVERY_S / 2, pause_s) if pause_s > 0 else TELLS_EVERY_S / 2)
                 self.tell_sometimes()
         return False
-
-    def _pause_s(self, now_s: float) -> float:
-        """How long nothing may be asked: to the next minute where half of an account's requests of this one were asked."""
-        asked, minute = self._asked_in_minute
-        halves = _halves(account.rpm_limit for account in self._accounts)
-        if minute == minute_of(now_s) and asked >= min(halves, default=asked + 1):
-            return 60 - now_s % 60
-        return self._pause_until_s - now_s
-
-    def _at_once(self) -> int:
-        """How many lines at a time: no more than half of what an account may have in parallel."""
-        return min([AT_ONCE, *_halves(account.parallel_limit for account in self._accounts)])
 
     def _ask(self, number: int, raw: bytes) -> None:
         try:
@@ -285,13 +267,7 @@ class BatchRun:
         self.cancel()
 
     def leave_room(self, response: Response) -> None:
-        """Waits for the next minute where less than half of a minute's requests or tokens is left: others ask too."""
-        for name in ("requests", "tokens"):
-            limit = response.headers.get(f"x-ratelimit-limit-{name}")
-            left = response.headers.get(f"x-ratelimit-remaining-{name}")
-            if limit and left and 2 * int(left) < int(limit):
-                now_s = time.time()
-                self._pause_until_s = now_s + 60 - now_s % 60
+        self._pace.leave_room(response)
 
     # Telling and ending.
 
@@ -377,11 +353,6 @@ class BatchRun:
         if path.exists():  # a batch may be cancelled before it begins
             with path.open("rb") as file:
                 yield from split(_read(file))
-
-
-def _halves(limits: Iterable[int | None]) -> list[int]:
-    """What a batch may have of limits: the other half is for those who wait."""
-    return [max(1, limit // 2) for limit in limits if limit is not None]
 
 
 def _copy(pieces: Iterable[bytes], path: Path) -> None:

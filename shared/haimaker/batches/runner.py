@@ -18,8 +18,9 @@ from typing import BinaryIO
 from haimaker.batches import Batch, BatchDirectory
 from haimaker.batches.native import NativePart, follow, next_look_s, waits
 from haimaker.batches.native_answers import FolderFiles
+from haimaker.batches.pace import AT_ONCE
 from haimaker.batches.place import LineWorker, Place
-from haimaker.batches.run import AT_ONCE, BatchRun
+from haimaker.batches.run import BatchRun
 from haimaker.blobs import BlobError
 from haimaker.observability.observer import Observer
 from haimaker.store import Store, StoreUnavailable
@@ -72,7 +73,7 @@ class BatchRunner:
         if self._folder.exists():
             self.start()
 
-    def start(self) -> None:
+    def start(self, batch: Batch | None = None) -> None:
         """Works on what there is, and on what comes, in threads of its own. May be repeated, to look at once."""
         with self._lock:
             if self._thread is None:
@@ -80,9 +81,13 @@ class BatchRunner:
                 self._thread.start()
         self._wake.set()
 
-    def cancel(self, batch_id: str) -> None:
+    def with_progress(self, batch: Batch) -> Batch:
+        """How far a batch is, it says itself."""
+        return batch
+
+    def cancel(self, batch: Batch) -> None:
         """Has a batch that runs here asked for nothing more at once; another process sees in a moment that it is cancelled."""
-        run = self._runs.get(batch_id)
+        run = self._runs.get(batch.id)
         if run:
             run.cancel()
         self.start()

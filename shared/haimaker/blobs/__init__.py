@@ -34,11 +34,18 @@ class BlobStore(Protocol):
     def pieces(self, key: str) -> Iterator[bytes]:
         """The content of a blob in pieces; it is found, or BlobNotFound raised, before the first is asked for. Raises BlobError."""
 
+    def get_range(self, key: str, first: int, end: int) -> bytes:
+        """The bytes of a blob from one to just before another, which are there. Raises BlobNotFound, BlobError."""
+
+    def size(self, key: str) -> int:
+        """How many bytes a blob has. Raises BlobNotFound, BlobError."""
+
     def delete(self, key: str) -> None:
         """Deletes a blob, if there is one. Raises BlobError."""
 
-    def link(self, method: str, key: str, lasts_s: int) -> str:
-        """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds. Raises BlobError."""
+    def link(self, method: str, key: str, lasts_s: int, size: int | None = None) -> str:
+        """An address at which anybody may GET or PUT a blob for about `lasts_s` seconds; one to PUT may be for exactly so many
+        bytes, where the store can demand that. Raises BlobError."""
 
     def delete_expired(self) -> None:
         """Deletes the blobs that have ended, where nobody else does. Raises BlobError."""

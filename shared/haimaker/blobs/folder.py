@@ -52,11 +52,24 @@ class FolderBlobs:
             file = (self.folder / key).open("rb")
         return _read(file)
 
+    def get_range(self, key: str, first: int, end: int) -> bytes:
+        if not self.has(key):
+            raise BlobNotFound(f"there is no {key}")
+        with _failures(), (self.folder / key).open("rb") as file:
+            file.seek(first)
+            return file.read(end - first)
+
+    def size(self, key: str) -> int:
+        if not self.has(key):
+            raise BlobNotFound(f"there is no {key}")
+        with _failures():
+            return (self.folder / key).stat().st_size
+
     def delete(self, key: str) -> None:
         with _failures(), suppress(FileNotFoundError):
             (self.folder / key).unlink()
 
-    def link(self, method: str, key: str, lasts_s: int) -> str:
+    def link(self, method: str, key: str, lasts_s: int, size: int | None = None) -> str:
         """What the local gateway serves has no folders in its addresses: GET is for one folder of blobs, and PUT for another."""
         return f"{self.address}/{key.rpartition('/')[2]}"
 

@@ -140,6 +140,8 @@ class StreamEvent(NamedTuple):
     """The same object in chunks that differ in their text only, so that a check of one holds for the others."""
     text_bytes: int = 0
     """Of the text of a chunk that has a template."""
+    so_far: JSON | None = None
+    """Of a provider that counts a prompt at the begin: OpenAI's `usage` as it was told then, for a stream that is cut."""
 
 
 class ErrorFields(NamedTuple):

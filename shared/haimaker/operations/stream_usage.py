@@ -96,6 +96,8 @@ class TextUsage:
     """Whether the client does."""
     provider_usage: JSON | None = None
     text_bytes: int = 0
+    so_far: JSON | None = None
+    """What the provider told at the begin."""
     last: StreamEvent | None = None
     """The chunk whose usage is the final one, kept back until its cost is known."""
     head: JSON | None = None
@@ -112,6 +114,7 @@ class TextUsage:
                 continue
             if self.head is None:
                 self.head = {name: value for name, value in chunk.body.items() if name not in ("choices", "usage")}
+            self.so_far = chunk.so_far or self.so_far
             self.text_bytes += text_bytes(chunk.body, "delta")
             said = chunk.body.get("usage")
             if isinstance(said, dict) and said:
@@ -127,10 +130,15 @@ class TextUsage:
         self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
     ) -> tuple[Usage, bool] | None:
         """As its provider counted, at least what arrived of one that was cut, else an estimate."""
-        told = self.request.read_usage({**(self.head or {}), "usage": self.provider_usage}, attempt) or so_far
+        told = self._read_usage(self.provider_usage, attempt) or so_far
+        if told is None and cut and self.so_far:
+            told = self._read_usage(self.so_far, attempt)
         tokens = told or self.request.estimate_usage(attempt, self.text_bytes)
         uncounted = max(0, usage.estimate_tokens(self.text_bytes) - tokens.completion) if cut else 0
         return replace(tokens, output=tokens.output + uncounted), told is None or uncounted > 0
+
+    def _read_usage(self, told: JSON | None, attempt: Attempt) -> Usage | None:
+        return self.request.read_usage({**(self.head or {}), "usage": told}, attempt)
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
         """The chunk that tells the usage; none if the client did not ask for one."""

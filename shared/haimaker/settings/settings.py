@@ -103,6 +103,10 @@ class Settings:
     """The folder of files that clients keep, and of batches, of a gateway that has them itself."""
     files_bucket: str = ""
     """The bucket that has them instead; only with `aws`."""
+    batch_queue: str = ""
+    """The address of the queue of a stack's batches; without one it has none."""
+    batch_workers: int = 4
+    """How many functions work on them at the same moment."""
     content_folder: Path | None = None
     """The folder of prompts and answers of keys that want them kept; without it and without a bucket none are."""
     content_bucket: str = ""
@@ -163,7 +167,7 @@ class Settings:
         if "AWS_SAM_LOCAL" in env:
             home = f"{env.get('TMPDIR', '/tmp')}/haimaker"  # noqa: S108 (of the sandbox alone)
             local = cls.from_environment({**env, "STORE": "sqlite", "HAIMAKER_HOME": home})
-            return replace(local, sam_local=True, checks_signatures=False, files_folder=None, stored_folder=None)
+            return replace(local, sam_local=True, checks_signatures=False, files_folder=None)
         parameter = env.get("HAIMAKER_PROVIDERS_PARAMETER", "")
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
@@ -190,6 +194,8 @@ class Settings:
             checks_signatures=False,
             public_models=get_bool(env, "HAIMAKER_PUBLIC_MODELS"),
             files_bucket=env.get("HAIMAKER_FILES_BUCKET", ""),
+            batch_queue=env.get("HAIMAKER_BATCH_QUEUE", ""),
+            batch_workers=get_int(env, "HAIMAKER_BATCH_WORKERS", 4, least=1, most=1_000),
             content_bucket=env.get("HAIMAKER_CONTENT_BUCKET", ""),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             service=env.get("HAIMAKER_SERVICE", "haimaker"),
@@ -216,7 +222,10 @@ def _aws(env: Mapping[str, str]) -> AWSAccess:
     return AWSAccess(
         region,
         credentials,
-        *(get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000") for service in ("DYNAMODB", "SSM", "S3", "LAMBDA")),
+        *(
+            get_url(env, f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:8000")
+            for service in ("DYNAMODB", "SSM", "S3", "LAMBDA", "SQS")
+        ),
     )
 
 

@@ -36,6 +36,7 @@ DEFAULT_LASTS_S = MAX_LASTS_S
 """Of a file whose client says nothing of it: 30 days, as OpenAI keeps batches' files."""
 UPLOAD_PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 BATCH_OUTPUT = "batch_output"
+LINK_LASTS_S = 3_600
 SWEPT = 100
 """Ended files that are deleted when another one comes."""
 
@@ -83,9 +84,9 @@ class StoredFiles:
         file_id = new_id(ID_PREFIX, now_s)
         return file_id, self.blobs.put_pieces(_blob_key(file_id), pieces, content_type)
 
-    def put(self, file_id: str, pieces: Iterable[bytes]) -> int:
+    def put(self, file_id: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> int:
         """Stores the bytes of a file of our own making, which nobody has yet; returns its size."""
-        return self.blobs.put_pieces(_blob_key(file_id), pieces, "application/jsonl")
+        return self.blobs.put_pieces(_blob_key(file_id), pieces, content_type)
 
     def add(self, file_id: str, size: int, owner: str, said: FileDescription, now_s: float) -> StoredFile:
         """Gives a file whose bytes are stored to its owner. May be repeated."""
@@ -121,6 +122,14 @@ class StoredFiles:
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
         """Raises BlobNotFound."""
         return self.blobs.pieces(_blob_key(file.id))
+
+    def get_range(self, file_id: str, first: int, end: int) -> bytes:
+        """Raises BlobNotFound."""
+        return self.blobs.get_range(_blob_key(file_id), first, end)
+
+    def link(self, file: StoredFile) -> str:
+        """Where anybody may read it for a while."""
+        return self.blobs.link("GET", _blob_key(file.id), LINK_LASTS_S)
 
     def read(self, file: StoredFile, max_bytes: int) -> bytes:
         """Raises BlobNotFound, BlobTooLarge."""

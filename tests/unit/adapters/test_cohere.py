@@ -82,7 +82,7 @@ def test_a_file_of_text_is_a_document() -> None:
     [
         ({"role": "user", "content": [{"type": "input_audio"}]}, "messages[0].content[0].type"),
         ({"role": "user", "content": [{"type": "file", "file": {"file_data": PDF}}]}, "messages[0].content[0].file"),
-        ({"role": "user", "content": [{"type": "image_url", "image_url": 1}]}, "messages[0].content[0].image_url.url"),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, "messages[0].content[0].image_url.url"),
         ({"role": "tool", "content": "2"}, "messages[0].tool_call_id"),
         ({"role": "assistant", "tool_calls": [{"id": "a"}]}, "messages[0].tool_calls[0].function.name"),
         ({"role": "narrator", "content": "2"}, "messages[0].role"),

@@ -232,7 +232,6 @@ GPT_5_AND_LATER: list[tuple[str, JSON, Any, list[str]]] = [
             {"thinking": {"type": "x"}, "reasoning_effort": "low"},
             [],
         ),
-        (get("deepseek"), "m", {"reasoning_effort": 3}, {"reasoning_effort": 3}, []),
     ],
     ids=lambda value: repr(value)[:50],
 )

@@ -78,6 +78,37 @@ def test_a_blob_whose_pieces_break_off_is_not_there(blobs: BlobStore) -> None:
         blobs.get(KEY, 1_000)
 
 
+def test_a_large_blob_is_written_in_parts_and_read_from_anywhere(blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haimaker.blobs.s3.PART_BYTES", 5 * 1024 * 1024)
+    piece = bytes(range(256)) * 4_096
+    assert blobs.put_pieces(KEY, (piece for _ in range(7)), "image/png") == 7 * len(piece) == blobs.size(KEY)
+    assert blobs.get(KEY, 7 * len(piece)) == piece * 7
+    for first, end in ((0, 1), (len(piece) - 1, len(piece) + 2), (5 * len(piece), 7 * len(piece)), (3, 3)):
+        assert blobs.get_range(KEY, first, end) == (piece * 7)[first:end]
+    for ask in (blobs.size, lambda key: blobs.get_range(key, 0, 1)):
+        with pytest.raises(BlobNotFound):
+            ask("made/another.png")
+
+
+def test_parts_of_a_blob_that_breaks_off_are_not_kept(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haimaker.blobs.s3.PART_BYTES", 1_000)
+
+    def breaking() -> Iterator[bytes]:
+        yield bytes(1_001)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        bucket(s3).put_pieces(KEY, breaking(), "image/png")
+    assert "<UploadId>" not in httpx.get(f"{s3}/kept?uploads").text
+
+
+def test_a_link_may_be_for_so_many_bytes_and_no_others(s3: str) -> None:
+    link = bucket(s3).link("PUT", KEY, 60, len(PICTURE))
+    assert "X-Amz-SignedHeaders=content-length%3Bhost" in link
+    assert httpx.put(link, content=PICTURE).status_code == 200
+    assert bucket(s3).size(KEY) == len(PICTURE)
+
+
 @pytest.mark.parametrize("key", ["made/another.png", "uploads/a-name_of-32.png", "never/x", "made", f"made/{'a' * 300}"])
 def test_what_was_not_put_is_not_there(blobs: BlobStore, key: str) -> None:
     blobs.put(KEY, PICTURE, "image/png")

@@ -168,6 +168,10 @@ ROUTE = "[routes.a]\ntargets = ['demo/echo']\n"
         (SIGN_IN + "hours = 25", "sign_in.hours: must be a number above 0 to 24"),
         (SIGN_IN + 'secret = "s"', "sign_in.secret: is not known here"),
         ("[health]\nfailures = 0", "line 2: health.failures: must be a whole number from 1"),
+        ("[batches]\nleast_lines = 0", "line 2: batches.least_lines: must be a whole number from 1"),
+        ("[batches]\nnative = 'no'", "line 2: batches.native: must be true or false"),
+        ("[batches.deployments]\nazure = 'a'", "line 2: batches.deployments.azure: is no provider/model"),
+        ("[batches.deployments]\n'azure/a' = 1", "line 2: batches.deployments.azure/a: must be a text such as gpt-4o-batch"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

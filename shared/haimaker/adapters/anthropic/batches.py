@@ -3,28 +3,16 @@
 https://platform.claude.com/docs/en/build-with-claude/batch-processing, https://platform.claude.com/docs/en/api/creating-message-batches
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from haimaker.adapters.anthropic.failures import STATUS
 from haimaker.adapters.batch_formats import ENDED, LISTED, RUNNING, BatchAnswer, BatchCall, BatchItem, BatchStatus, to_lines
 from haimaker.http.json import as_object, as_objects, as_text, read_or_none
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
 
 PATH = "/messages/batches"
-STATUS: Mapping[str, int] = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""https://platform.claude.com/docs/en/api/errors#http-errors: an answer in a batch has the type alone."""
 CLOCKS_DIFFER_S = 60
 
 
@@ -92,6 +80,7 @@ def from_results(pieces: Iterable[bytes], custom_ids: Sequence[str]) -> Iterator
         elif result.get("type") == "errored":
             error = as_object(result.get("error"))
             kind = as_text(as_object(error.get("error")).get("type"))
+            # An answer in a batch has the error's type alone.
             yield BatchAnswer(custom_id, STATUS.get(kind, 500), dumps(error))
         else:  # canceled, expired
             yield BatchAnswer(custom_id, None)

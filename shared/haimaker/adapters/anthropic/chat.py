@@ -104,7 +104,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             raise from_body(body)
         for delta in answer.read(body):
             if role:
-                yield chunk(answer, attempt, role)
+                yield chunk(answer, attempt, role)._replace(so_far=usage_so_far(answer))
                 role = None
             yield chunk(answer, attempt, delta)
         if answer.ended:
@@ -184,6 +184,11 @@ def end_chunks(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
     if told := _usage(answer):
         yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
+
+
+def usage_so_far(answer: Answer) -> JSON | None:
+    """What `message_start` counts. https://platform.claude.com/docs/en/build-with-claude/streaming#event-types"""
+    return _usage(answer).get("usage")
 
 
 def _usage(answer: Answer) -> JSON:

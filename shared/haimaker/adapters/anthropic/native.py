@@ -104,7 +104,8 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         else:
             *before, last = deltas or [{}]
             yield from (chat.chunk(answer, attempt, delta) for delta in before)
-            yield StreamEvent(chat.chunk(answer, attempt, last).body, native=(native,))
+            so_far = chat.usage_so_far(answer) if body.get("type") == "message_start" else None
+            yield StreamEvent(chat.chunk(answer, attempt, last).body, native=(native,), so_far=so_far)
         if answer.ended:
             break
     if not answer.ended and not answer.stop_reason:

@@ -94,7 +94,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         for index, candidate in candidates(body):
             if index not in answer.choices:
                 answer.choice(index)
-                yield answer.chunk(index, {"role": "assistant"})
+                yield answer.chunk(index, {"role": "assistant"})._replace(so_far=answer.usage())
             delta = (choice := answer.choice(index)).read(candidate)
             answer.has_spoken = answer.has_spoken or bool(delta)
             logprobs = to_logprobs(candidate.get("logprobsResult"))

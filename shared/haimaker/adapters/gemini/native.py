@@ -101,13 +101,13 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             _raise_if_failed(answer, index)
         native = (as_it_came(event, body) if typed is body else Event(dumps(typed)),)
         ends = not found or any("finishReason" in candidate for _, candidate in found)
-        head = {} if begun else _head(answer)
+        head, so_far = ({}, None) if begun else (_head(answer), answer.usage())
         begun = True
         if ends:
-            yield StreamEvent({**head, "choices": choices}, native=held)
+            yield StreamEvent({**head, "choices": choices}, native=held, so_far=so_far)
             held = native
         else:
-            yield StreamEvent({**head, "choices": choices}, native=(*held, *native) if held else native)
+            yield StreamEvent({**head, "choices": choices}, native=(*held, *native) if held else native, so_far=so_far)
             held = ()
     complete = answer.blocked or all(choice.reason is not None for choice in answer.choices.values())
     if not answer.begun or not complete:

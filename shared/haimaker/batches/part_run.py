@@ -1,0 +1,285 @@
+"""Asks the lines of one part of a batch, in a function that lives for some minutes; see `parts.py` for what is kept of them.
+
+Nothing is written down before a line is asked: the id of each request is made of its line and of how often the part was given to a
+function, so that whoever has the part after a function that died finds by the records what had been asked. When it is given to
+another, the first is dead and what it had reserved is late: it is charged as lost first, so that each request has its record.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Condition, Event, Thread
+from typing import NamedTuple
+
+from haimaker.batches import CANCELLED, CANCELLING, IN_PROGRESS, Batch
+from haimaker.batches.asking import Asking
+from haimaker.batches.journal import Journal
+from haimaker.batches.lines import split
+from haimaker.batches.pace import Pace
+from haimaker.batches.parts import Part, lines_key, read_segments, segment_key
+from haimaker.batches.place import LineWorker
+from haimaker.batches.queued import BatchQueue
+from haimaker.blobs import BlobError
+from haimaker.blobs.s3 import S3Blobs
+from haimaker.http.errors import APIError
+from haimaker.http.values import Response
+from haimaker.observability.observer import Observer
+from haimaker.store import Account, Store, StoreUnavailable
+from haimaker.stored_files import StoredFiles
+
+AT_ONCE = 16
+"""Lines that one function asks at a time, at most."""
+ASKS_S = 300.0
+"""How long a function asks for more; what it has asked then has the rest of its time."""
+ASKS_PART = 0.4
+"""Of its time, where that is less."""
+WRITES_EVERY_S, LOOKS_EVERY_S = 1.0, 2.0
+LATE_S = 15
+"""How long after the end of a function its part may be given to another: what it had reserved is late 10 seconds after its end."""
+MOST_UNCERTAIN = 3
+"""Requests in a row of which is not known whether the store had admitted them, after which it is taken to fail."""
+
+
+class Tools(NamedTuple):
+    """What functions work on batches with."""
+
+    store: Store
+    files: StoredFiles
+    blobs: S3Blobs
+    queue: BatchQueue
+    worker: LineWorker
+    observer: Observer
+
+
+class PartLost(Exception):
+    """Another function has the part."""
+
+
+def request_id_for(batch_id: str, line: int, delivery: int, tries: int) -> str:
+    """In the form of every request's id."""
+    text = blake2b(f"{batch_id} {line} {delivery} {tries}".encode(), digest_size=16).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+
+
+def find_requests(store: Store, part: Part, line: int, deliveries: Sequence[int]) -> Iterator[str]:
+    """The requests that have records, of those as which a line of a part may have been asked by functions that died."""
+    for delivery in deliveries:
+        tries, missing = 0, 0
+        while missing <= MOST_UNCERTAIN:
+            request_id = request_id_for(part.batch_id, part.body["first"] + line, delivery, tries)
+            if store.record(request_id):
+                missing = 0
+                yield request_id
+            else:
+                missing += 1
+            tries += 1
+
+
+class PartRun:
+    """Of a part that this function has."""
+
+    def __init__(self, tools: Tools, batch: Batch, part: Part, seconds_left: float) -> None:
+        self.part = part
+        self.pause_s = 0.0
+        """How long nothing may be asked, where that is why not all was."""
+        self._tools, self._batch = tools, batch
+        self._ends_s = time.monotonic() + seconds_left
+        self._asks_until_s = time.monotonic() + min(ASKS_S, seconds_left * ASKS_PART)
+        self._accounts: tuple[Account, ...] = ()
+        self._changed, self._stopped = Condition(), Event()
+        self._left: list[tuple[int, bytes]] = []
+        self._pace = Pace(AT_ONCE, batch.body["lanes"])
+        self._error: Exception | None = None
+        self._journal: Journal
+        self._written = 0
+        """How much of the journal is in segments."""
+
+    def run(self) -> bool:
+        """Whether the part is done, or nothing more is to be asked of it. Raises StoreUnavailable, BlobError, PartLost."""
+        if not self._read_accounts():
+            return True
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "journal"
+            with path.open("wb") as file:
+                file.writelines(read_segments(self._tools.blobs, self.part))
+            self._journal = Journal(path, self.part.body["lines"])
+            try:
+                self._written = path.stat().st_size
+                self._find_lost()
+                self._ask()
+                self._write(unclean=[], taken_until=0, done=self._is_done)
+            finally:
+                self._journal.close()
+        return self._is_done or self._is_over_for_good
+
+    @property
+    def _is_done(self) -> bool:
+        sums = self._journal.sums
+        lines: int = self.part.body["lines"]
+        return sums.completed + sums.failed == lines
+
+    @property
+    def _is_over_for_good(self) -> bool:
+        expires_s: int = self._batch.body["expires_at"]
+        return self._batch.status != IN_PROGRESS or time.time() >= expires_s
+
+    def _read_accounts(self) -> bool:
+        """False where the key may do nothing any more: its batches are cancelled."""
+        try:
+            self._accounts = self._tools.worker.accounts_of(self._batch.body["account_id"])
+        except APIError as error:
+            if error.status >= 500:
+                raise StoreUnavailable(str(error)) from None
+            self.refuse()
+            self._write_clean()
+            return False
+        return True
+
+    def _write_clean(self) -> None:
+        unclean = [each for each in self.part.body["unclean"] if each != self.part.body["deliveries"]]
+        self.part = self._tools.queue.parts.put(self.part, unclean=unclean, taken_until=0) or self.part
+
+    def _find_lost(self) -> None:
+        """Notes as which requests the lines without an answer were asked by functions that died."""
+        deliveries = [each for each in self.part.body["unclean"] if each != self.part.body["deliveries"]]
+        if not deliveries:
+            return
+        for account in self._accounts:
+            self._tools.store.charge_lost(account.id, time.time())
+        for line in range(self.part.body["lines"]):
+            if not self._journal.is_done(line):
+                for request_id in find_requests(self._tools.store, self.part, line, deliveries):
+                    if request_id not in self._journal.begun.get(line, ()):
+                        self._journal.begin(line, request_id)
+
+    # Asking.
+
+    def _ask(self) -> None:
+        body = self.part.body
+        data = self._tools.blobs.get_range(lines_key(self.part.batch_id), body["start"], body["end"])
+        self._left = [(line, raw) for line, raw in enumerate(split([data])) if not self._journal.is_done(line)][::-1]
+        at_once = min(len(self._left), self._pace.at_once(self._accounts))
+        askers = [Thread(target=self._ask_lines, daemon=True) for _ in range(at_once)]
+        for asker in askers:
+            asker.start()
+        looked_s = wrote_s = time.monotonic()
+        while any(asker.is_alive() for asker in askers):
+            with self._changed:
+                self._changed.wait(WRITES_EVERY_S / 4)
+            now_s = time.monotonic()
+            if now_s >= wrote_s + WRITES_EVERY_S:
+                wrote_s = now_s
+                self._write_meanwhile()
+            if now_s >= looked_s + LOOKS_EVERY_S:
+                looked_s = now_s
+                self._look()
+        if self._error:
+            raise self._error
+
+    def _ask_lines(self) -> None:
+        """In a thread of several: one line after another."""
+        batch, tools = self._batch, self._tools
+        asking = Asking(
+            *(tools.worker, tools.store, batch.id, batch.body["endpoint"], self._accounts[0], self),
+            *(lambda: self._ends_s - time.monotonic(), MOST_UNCERTAIN),
+        )
+        try:
+            while found := self._next_line():
+                line, raw = found
+                before = tuple(each for each in self._journal.begun.get(line, ()) if asking.spent(each) is not None)
+                asked = asking.ask(self.part.body["first"] + line, raw, before)
+                if asked.outcome:
+                    self._journal.finish(line, asked.outcome, asked.row)
+        except Exception as error:
+            self._error = error
+            self._stopped.set()
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _next_line(self) -> tuple[int, bytes] | None:
+        """Waits until a line may be asked; None if none is left, or may be by this function."""
+        with self._changed:
+            while self._left and not self.is_over():
+                now_s = time.time()
+                pause_s = self._pace.pause_s(self._accounts, now_s)
+                if pause_s <= 0:
+                    self._pace.note_asked(now_s)
+                    return self._left.pop()
+                if time.monotonic() + pause_s >= self._asks_until_s:
+                    self.pause_s = pause_s
+                    return None
+                self._changed.wait(min(pause_s, WRITES_EVERY_S))
+        return None
+
+    def begin_line(self, number: int, tries: int) -> str:
+        line = number - self.part.body["first"]
+        request_id = request_id_for(self.part.batch_id, number, self.part.body["deliveries"], tries)
+        if request_id not in self._journal.begun.get(line, ()):
+            self._journal.begin(line, request_id)
+        return request_id
+
+    def is_over(self) -> bool:
+        return self._stopped.is_set() or time.monotonic() >= self._asks_until_s or self._is_over_for_good
+
+    def wait(self, seconds: float) -> None:
+        self._stopped.wait(max(0.0, min(seconds, self._asks_until_s - time.monotonic())))
+
+    def leave_room(self, response: Response) -> None:
+        self._pace.leave_room(response)
+
+    def refuse(self) -> None:
+        self._stopped.set()
+        directory, batch = self._tools.queue.directory, self._batch
+        while batch.status == IN_PROGRESS:
+            changed = directory.put(batch.with_fields(status=CANCELLING, cancelling_at=int(time.time())))
+            batch = changed or directory.get(batch.owner, batch.id) or batch.with_fields(status=CANCELLED)
+        self._batch = batch
+
+    # Telling.
+
+    def _look(self) -> None:
+        """Sees whether the batch was cancelled."""
+        try:
+            now = self._tools.queue.directory.get(self._batch.owner, self._batch.id)
+        except StoreUnavailable as error:
+            self._tools.observer.error(f"Batch {self._batch.id}: {error}")
+            return
+        self._batch = now or self._batch.with_fields(status=CANCELLED)
+        if self._is_over_for_good:
+            self._stopped.set()
+
+    def _write_meanwhile(self) -> None:
+        """What can't be written now is written with the next."""
+        sums = self._journal.sums
+        if sums.completed + sums.failed == self.part.sums.completed + self.part.sums.failed:
+            return
+        try:
+            self._write()
+        except (StoreUnavailable, BlobError) as error:
+            self._tools.observer.error(f"Batch {self._batch.id}: {error}")
+        except PartLost as error:
+            self._error = error
+            self._stopped.set()
+
+    def _write(self, **fields: object) -> None:
+        """Writes what was answered since the last time. Raises StoreUnavailable, BlobError, PartLost."""
+        sums, data, delivery = self._journal.sums, self._journal.entries(self._written), self.part.body["deliveries"]
+        named = [delivery, sum(each == delivery for each, _ in self.part.body["segments"])]
+        told = [sums.completed, sums.failed, sums.cost_nanousd, list(sums.tokens)]
+        if data:
+            self._tools.blobs.put(segment_key(self.part.batch_id, self.part.number, *named), data, "text/plain")
+        for _ in range(2):
+            known = self.part.body["segments"]
+            segments = known if not data or named in known else [*known, named]
+            kept = self._tools.queue.parts.put(self.part, segments=segments, sums=told, **fields)
+            if kept:
+                self.part, self._written = kept, self._written + len(data)
+                return
+            now = self._tools.queue.parts.get(self.part.batch_id, self.part.number)
+            if now is None or now.body["deliveries"] != delivery:
+                break
+            self.part = now  # an earlier try to write it was carried out, but not told
+        raise PartLost(f"part {self.part.number} of {self.part.batch_id}")

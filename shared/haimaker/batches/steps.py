@@ -1,0 +1,329 @@
+"""What functions do with batches, by the messages of their queue (`queued.py`). Each step may be done twice, and cut off anywhere.
+
+Who begins or ends a batch writes into it until when it lives at most; who asks the lines of a part does so into the part. A batch
+is ended when its parts are done, or nobody lives who works on one: it is first written into the batch that it ends, and who takes a
+part looks at the batch after that is written down.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from haimaker.batches import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    EXPIRED,
+    FAILED,
+    FINALIZING,
+    IN_PROGRESS,
+    VALIDATING,
+    Batch,
+)
+from haimaker.batches.beginning import check_lines, open_pools, pool_error
+from haimaker.batches.journal import ERROR, OUTPUT, Journal
+from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, split_at, unanswered_row
+from haimaker.batches.pace import halves
+from haimaker.batches.part_run import LATE_S, PartRun, Tools, find_requests
+from haimaker.batches.parts import Cutter, Part, lines_key, read_segments, sum_up
+from haimaker.batches.queued import TIMER_S, Message
+from haimaker.http.errors import APIError
+from haimaker.http.request_ids import new_request_id
+from haimaker.http.values import JSON, Request
+from haimaker.store import Account, StoreUnavailable
+from haimaker.stored_files import BATCH_OUTPUT, FileDescription, new_id
+from haimaker.stored_files import FOLDER as FILES_FOLDER
+from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+
+CHECKS_UNTIL_S = 60.0
+"""Of its time, what a function keeps that reads the lines of a batch; a fifth, where that is less."""
+POOL_WAIT_S = 1.0
+SOON_S = 5.0
+
+
+class Steps:
+    """Of one message."""
+
+    def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float]) -> None:
+        self._tools, self._workers, self._seconds_left = tools, workers, seconds_left
+        self._queue, self._directory, self._parts = tools.queue, tools.queue.directory, tools.queue.parts
+
+    def do(self, message: Message) -> None:
+        """Raises StoreUnavailable, BlobError; the message is then to be delivered again."""
+        batch = self._directory.get(message.owner, message.batch_id)
+        if batch is None:
+            return
+        if message.part is not None:
+            self._do_part(message, batch, message.part)
+            return
+        self._look(message, batch)
+        now = self._directory.get(message.owner, message.batch_id)
+        if message.is_timer and now and not now.has_ended:
+            self._queue.send(message, min(TIMER_S, max(SOON_S, now.body["expires_at"] - time.time())))
+
+    # A part.
+
+    def _do_part(self, message: Message, batch: Batch, number: int) -> None:
+        part, now_s = self._parts.get(batch.id, number), time.time()
+        if part is None or batch.has_ended:
+            return
+        if part.is_done:  # whoever did it may not have said so
+            self._go_on(message, batch, part)
+            return
+        if part.body["taken_until"] > now_s:
+            return
+        delivery = part.body["deliveries"] + 1
+        part = self._parts.put(
+            part,
+            deliveries=delivery,
+            unclean=[*part.body["unclean"], delivery],
+            taken_until=now_s + self._seconds_left() + LATE_S,
+        )
+        seen = self._directory.get(batch.owner, batch.id)
+        if part is None or seen is None:
+            return
+        if seen.status != IN_PROGRESS or now_s >= seen.body["expires_at"]:
+            self._parts.put(part, taken_until=0, unclean=part.body["unclean"][:-1])
+            self._queue.send(message._replace(part=None))
+            return
+        run = PartRun(self._tools, seen, part, self._seconds_left())
+        if run.run():
+            self._go_on(message, seen, run.part)
+        else:
+            self._queue.send(message, run.pause_s)
+
+    def _go_on(self, message: Message, batch: Batch, part: Part) -> None:
+        """Sends the next part of the lane, if nobody had it yet; at its end, or if the part is not done since all is over, has the
+        batch seen to."""
+        following = self._parts.get(batch.id, part.number + batch.body["lanes"]) if part.is_done else None
+        if following is None:
+            self._queue.send(message._replace(part=None))
+        elif not following.body["deliveries"]:
+            self._queue.send(message._replace(part=following.number))
+
+    # The batch as a whole.
+
+    def _look(self, message: Message, batch: Batch) -> None:
+        if batch.has_ended:
+            self._clean_up(batch)
+            return
+        if batch.status == VALIDATING or (batch.status == CANCELLING and "lanes" not in batch.body):
+            if (taken := self._take(batch)) is not None:
+                self._begin(taken)
+            return
+        parts = self._parts.current(batch.id, batch.body["parts"])
+        is_over = batch.status in (CANCELLING, FINALIZING) or time.time() >= batch.body["expires_at"]
+        if is_over or all(part.is_done for part in parts):
+            self._end(batch)
+        elif message.is_timer:
+            self._start_again(message, batch, parts)
+
+    def _take(self, batch: Batch, **fields: object) -> Batch | None:
+        """The batch as that of this function for as long as it lives; None if it is another's."""
+        if batch.body.get("taken_until", 0) > time.time():
+            return None
+        return self._directory.put(batch.with_fields(taken_until=time.time() + self._seconds_left() + LATE_S, **fields))
+
+    def _start_again(self, message: Message, batch: Batch, parts: list[Part]) -> None:
+        """Sends what is next in lanes that nobody works on: a message that waits still does no harm."""
+        for lane in range(batch.body["lanes"]):
+            left = [part for part in parts[lane :: batch.body["lanes"]] if not part.is_done]
+            if left and left[0].body["taken_until"] <= time.time():
+                self._queue.send(message._replace(part=left[0].number, is_timer=False))
+
+    # Beginning.
+
+    def _begin(self, batch: Batch) -> None:
+        """Reads all lines and puts their worst case aside before any is asked."""
+        accounts = self._accounts(batch)
+        if batch.status == CANCELLING or accounts is None:
+            self._tell_end(batch, CANCELLED)
+            return
+        file = self._tools.files.get(batch.owner, batch.body["input_file_id"])
+        if file is None:
+            self._fail(batch, [LineError("file_not_found", "The input file is gone.").to_json(None)])
+            return
+        self._tools.blobs.copy(f"{FILES_FOLDER}/{file.id}", lines_key(batch.id), "application/jsonl")
+        cutter = Cutter()
+        operation, late_s = ENDPOINTS[batch.body["endpoint"]], min(CHECKS_UNTIL_S, self._seconds_left() / 5)
+        checked = check_lines(
+            self._cut(cutter, self._tools.blobs.pieces(lines_key(batch.id))),
+            batch.body["endpoint"],
+            lambda body: self._tools.worker.bound(operation, Request("", body=body), accounts[0]),
+            lambda: self._seconds_left() < late_s,
+        )
+        errors = checked.errors
+        if not errors and self._seconds_left() < late_s:
+            errors = [LineError("validation_timeout", "The lines could not be read in the time of a function.").to_json(None)]
+        if not errors:
+            batch, errors = self._put_aside(batch, accounts, checked.most_nanousd, late_s)
+        if errors:
+            self._fail(batch, errors)
+            return
+        lanes = max(1, min([self._workers, len(cutter.parts), *halves(account.parallel_limit for account in accounts)]))
+        self._parts.add(batch.id, cutter.parts)
+        now_s = time.time()
+        batch = self._directory.change(
+            batch,
+            status=IN_PROGRESS,
+            in_progress_at=int(now_s),
+            total=checked.total,
+            parts=len(cutter.parts),
+            lanes=lanes,
+            output_file_id=new_id(FILE_PREFIX, now_s),
+            error_file_id=new_id(FILE_PREFIX, now_s),
+            taken_until=0,
+        )
+        message = Message(batch.owner, batch.id)
+        for lane in range(lanes):
+            self._queue.send(message._replace(part=lane))
+
+    def _accounts(self, batch: Batch) -> tuple[Account, ...] | None:
+        """None where the key may do nothing any more."""
+        try:
+            return self._tools.worker.accounts_of(batch.body["account_id"])
+        except APIError as error:
+            if error.status >= 500:
+                raise StoreUnavailable(str(error)) from None
+            return None
+
+    def _cut(self, cutter: Cutter, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for start, raw in split_at(pieces):
+            cutter.add(start, len(raw))
+            yield raw
+
+    def _put_aside(
+        self, batch: Batch, accounts: tuple[Account, ...], amount_nanousd: int, late_s: float
+    ) -> tuple[Batch, list[JSON]]:
+        """Puts the worst case aside on each account, or says why it can't be."""
+        while amount_nanousd:
+            pools = [account.id for account in accounts]
+            batch = self._directory.change(batch, pools=pools, pooled_nanousd=amount_nanousd)
+            denied = open_pools(self._tools.store, batch.id, accounts, amount_nanousd)
+            if denied is None:
+                break
+            self._close_pools(batch)
+            if error := pool_error(denied):
+                return batch, [error]
+            if self._seconds_left() < late_s:
+                raise StoreUnavailable(f"no pool could be opened: {denied.reason}")
+            time.sleep(POOL_WAIT_S if denied.reason != "version" else 0)
+            accounts = self._accounts(batch) or accounts
+        return batch, []
+
+    def _close_pools(self, batch: Batch) -> None:
+        for account_id in batch.body["pools"]:
+            self._tools.store.close_pool(account_id, batch.id)
+
+    def _fail(self, batch: Batch, errors: list[JSON]) -> None:
+        self._close_pools(batch)
+        fields = {"object": "list", "data": errors}
+        batch = self._directory.change(batch, status=FAILED, failed_at=int(time.time()), errors=fields, taken_until=0)
+        self._clean_up(batch)
+
+    # Ending.
+
+    def _end(self, batch: Batch) -> None:
+        status = CANCELLING if batch.status == CANCELLING else FINALIZING
+        finalizing_at = batch.body["finalizing_at"] or int(time.time())
+        taken = self._take(batch, status=status, finalizing_at=finalizing_at)
+        if taken is None:
+            return
+        parts = self._parts.current(batch.id, batch.body["parts"])
+        living = [part.body["taken_until"] - time.time() for part in parts if not part.is_done]
+        if max(living, default=0) > 0:  # who has one sees in a moment that all is over, and then sends the batch here
+            self._directory.change(taken, taken_until=0)
+            return
+        is_done = all(part.is_done for part in parts)
+        ends_as = COMPLETED if is_done else CANCELLED if status == CANCELLING else EXPIRED
+        for account_id in taken.body["pools"]:
+            self._tools.store.charge_lost(account_id, time.time())
+        output = self._store_file(taken, "output", self._rows(taken, parts, ends_as, OUTPUT))
+        error = self._store_file(taken, "error", self._rows(taken, parts, ends_as, ERROR))
+        extra_nanousd = sum(self._unanswered_nanousd(part) for part in parts if not part.is_done)
+        self._close_pools(taken)
+        self._tell_end(taken, ends_as, output_file_id=output, error_file_id=error, **sum_up(parts, extra_nanousd))
+
+    def _tell_end(self, batch: Batch, ends_as: str, **fields: object) -> None:
+        now_s = int(time.time())
+        finalizing_at = batch.body["finalizing_at"] or now_s
+        batch = self._directory.change(
+            batch, status=ends_as, finalizing_at=finalizing_at, taken_until=0, **fields, **{f"{ends_as}_at": now_s}
+        )
+        self._clean_up(batch)
+
+    def _journal(self, part: Part, folder: str) -> Journal:
+        path = Path(folder) / "journal"
+        with path.open("wb") as file:
+            file.writelines(read_segments(self._tools.blobs, part))
+        return Journal(path, part.body["lines"])
+
+    def _rows(self, batch: Batch, parts: list[Part], ends_as: str, kind: str) -> Iterator[bytes]:
+        """Of one kind, in the order of the lines; those of what was not answered are of the error file."""
+        for part in parts:
+            sums = part.sums
+            if part.is_done and not (sums.completed if kind == OUTPUT else sums.failed):
+                continue
+            with TemporaryDirectory() as folder:
+                journal = self._journal(part, folder)
+                found = journal.rows(kind)
+                if kind == OUTPUT or part.is_done:
+                    yield from (row for _, row in found)
+                else:
+                    yield from self._error_rows(batch, part, journal, found, ends_as)
+                journal.close()
+
+    def _error_rows(
+        self, batch: Batch, part: Part, journal: Journal, failed: Iterator[tuple[int, bytes]], ends_as: str
+    ) -> Iterator[bytes]:
+        code, message = ENDS[ends_as]
+        number, row = next(failed, (-1, b""))
+        data = self._tools.blobs.get_range(lines_key(batch.id), part.body["start"], part.body["end"])
+        for line, raw in enumerate(split([data])):
+            if line == number:
+                yield row
+                number, row = next(failed, (-1, b""))
+            elif not journal.is_done(line):
+                yield unanswered_row(read_line(raw, batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
+
+    def _unanswered_nanousd(self, part: Part) -> int:
+        """What the requests cost of lines without an answer."""
+        if not part.body["deliveries"]:
+            return 0
+        store, cost_nanousd = self._tools.store, 0
+        with TemporaryDirectory() as folder:
+            journal = self._journal(part, folder)
+            journal.close()
+        for line in range(part.body["lines"]):
+            if not journal.is_done(line):
+                found = {*journal.begun.get(line, ()), *find_requests(store, part, line, part.body["unclean"])}
+                records = map(store.record, found)
+                cost_nanousd += sum(record.cost_nanousd for record in records if record)
+        return cost_nanousd
+
+    def _store_file(self, batch: Batch, kind: str, rows: Iterator[bytes]) -> str | None:
+        """Makes a file of rows and returns its id; none of no rows."""
+        first = next(rows, None)
+        if first is None:
+            return None
+
+        def pieces() -> Iterator[bytes]:
+            yield first
+            yield from rows
+
+        file_id = str(batch.body[f"{kind}_file_id"])
+        size = self._tools.files.put(file_id, pieces())
+        name, lasts_s = f"{batch.id}_{kind}.jsonl", batch.body["output_lasts_s"]
+        said = FileDescription(name, BATCH_OUTPUT, "application/jsonl", lasts_s)
+        self._tools.files.add(file_id, size, batch.owner, said, batch.body["finalizing_at"])
+        return file_id
+
+    def _clean_up(self, batch: Batch) -> None:
+        """Forgets what only its work needed; the bucket's lifecycle takes away what a function left that died here."""
+        for part in self._parts.all(batch.id):
+            for key in part.segments:
+                self._tools.blobs.delete(key)
+            self._parts.delete(part)
+        self._tools.blobs.delete(lines_key(batch.id))
+        self._directory.close(batch)
