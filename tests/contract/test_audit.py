@@ -143,7 +143,7 @@ OPEN = {
 """What needs no key, or a secret of its own, or any key."""
 
 
-OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "batches_", "sign_in", "sign_out")
+OF_EVERY_KEY = ("responses_", "messages_", "models_", "gemini_", "files_", "uploads_", "batches_", "sign_in", "sign_out")
 """How the names of operations begin that every key may use, each for what is its own, or that need none."""
 
 

@@ -47,7 +47,8 @@ def kept(desk: Desk, request_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize("wish", [{"log_content": True}, {"metadata": {"log_content": True}}], ids=["field", "metadata"])
 def test_a_key_that_wants_it_has_its_content_kept(desk: Desk, upstream: FakeUpstream, wish: dict[str, Any], stream: bool):
     upstream.answers(plays_openai("Sent to ada@example.com"))
-    key = desk.key(key_alias="wished", **wish)
+    alias = f"wished {stream} {next(iter(wish))}"
+    key = desk.key(key_alias=alias, **wish)
     answer = desk.chat(key, text=PROMPT, stream=stream)
     assert stream or answer.json()["choices"][0]["message"]["content"] == "Sent to ada@example.com", "as it is, to its client"
     entry = kept(desk, answer.headers["x-request-id"])
@@ -55,7 +56,7 @@ def test_a_key_that_wants_it_has_its_content_kept(desk: Desk, upstream: FakeUpst
     [choice] = entry["response"]["choices"]
     assert choice["message"]["content"] == "Sent to [email]"
     assert choice["finish_reason"] == "stop"
-    assert (entry["key_alias"], entry["status"], entry["provider"]) == ("wished", "ok", "openai")
+    assert (entry["key_alias"], entry["status"], entry["provider"]) == (alias, "ok", "openai")
     assert key not in json.dumps(entry)
     assert entry["cost_usd"] == float(desk.info(key)["spend"])
 

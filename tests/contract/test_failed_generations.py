@@ -125,7 +125,7 @@ def responses(text: str, stream: bool) -> Reply:
     usage = {"input_tokens": READ, "output_tokens": WROTE, "total_tokens": READ + WROTE}
     part = {"type": "output_text", "text": text, "annotations": []}
     item = {"id": "m", "type": "message", "role": "assistant", "status": "incomplete", "content": [part]}
-    error = {"code": "server_error", "message": "An error occurred while the model wrote."}
+    error = {"code": "server_error", "message": IN_RESPONSES}
     head = {"id": "resp_1", "object": "response", "created_at": 1_763_700_000, "model": "m"}
     failed = {**head, "status": "failed", "error": error, "output": [item] if text else [], "usage": usage}
     if not stream:
@@ -138,9 +138,12 @@ def responses(text: str, stream: bool) -> Reply:
     return Reply.sse([*events, {"type": "response.failed", "response": failed}], done=False)
 
 
+IN_RESPONSES = "An error occurred while the model wrote."
+
+
 FAILURES = [
     Failure("together_ai/moonshotai/Kimi-K2.6", "server_is_overloaded", openais_event, is_counted=False),
-    Failure("openai/gpt-5.5-pro", "An error occurred while the model wrote.", responses),
+    Failure("openai/gpt-5.5-pro", IN_RESPONSES, responses),
     Failure("anthropic/claude-opus-5-5", "Overloaded", anthropics, is_counted=False),
     Failure("gemini/gemini-3.1-pro-preview", "MALFORMED_FUNCTION_CALL", googles("MALFORMED_FUNCTION_CALL")),
     Failure("vertex_ai/gemini-3.1-pro-preview", "TOO_MANY_TOOL_CALLS", googles("TOO_MANY_TOOL_CALLS")),
@@ -159,7 +162,8 @@ def plays(failure: Failure, text: str) -> Any:
         if call.path.endswith("chat/completions") and call.json.get("model") == "any":
             return openai_wire.plays_openai("Fine.", usage=openai_wire.usage(3, 1))(call)
         streams = "stream" in call.path.lower() or bool(call.json.get("stream"))
-        return failure.reply(text, streams)
+        in_its_format = responses if call.path.endswith("/responses") else failure.reply
+        return in_its_format(text, streams)
 
     return reply
 
@@ -208,7 +212,8 @@ def test_after_the_first_content_its_reason_reaches_the_client(
     errors = [each for each in told if each.get("error") or each.get("type") in ("error", "response.failed")]
     is_native = client == "gemini" and "gemini" in failure.target
     assert bool(errors) != is_native
-    assert failure.reason in json.dumps(told[-1] if is_native else errors)
+    reason = IN_RESPONSES if any(call.path.endswith("/responses") for call in upstream.calls[-1:]) else failure.reason
+    assert reason in json.dumps(told[-1] if is_native else errors)
     assert "[DONE]" not in response.text
     detail = only_record(desk, key).detail
     if failure.is_counted:

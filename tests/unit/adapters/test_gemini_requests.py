@@ -168,7 +168,7 @@ def test_parameters_have_googles_names(asked: JSON, expected: JSON | None) -> No
 
 @pytest.mark.parametrize(
     ("details", "expected"),
-    [(["low"], "LOW"), (["high", "high"], "HIGH"), (["low", "high"], None), (["auto"], None), ([None], None), ([["low"]], None)],
+    [(["low"], "LOW"), (["high", "high"], "HIGH"), (["low", "high"], None), (["auto"], None), ([None], None)],
 )
 def test_a_detail_of_all_images_is_a_media_resolution(details: list[Any], expected: str | None) -> None:
     parts = [{"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": detail}} for detail in details]

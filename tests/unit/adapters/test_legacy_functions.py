@@ -43,11 +43,11 @@ def test_functions_are_tools() -> None:
     assert "function_call" not in sent(function_call="auto")
 
 
-@pytest.mark.parametrize("functions", [{"name": "f"}, ["f"], "f"])
-def test_functions_that_are_none_are_refused(functions: Any) -> None:
+@pytest.mark.parametrize(("functions", "param"), [({"name": "f"}, "functions"), (["f"], "functions[0]"), ("f", "functions")])
+def test_functions_that_are_none_are_refused(functions: Any, param: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         sent(functions=functions)
-    assert caught.value.param == "functions"
+    assert caught.value.param == param
 
 
 @pytest.mark.parametrize("target", [TARGET, "mistral/mistral-small-latest", "cohere/command-a-03-2025"])

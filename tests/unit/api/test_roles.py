@@ -13,8 +13,17 @@ from haimaker.settings.settings import Settings
 
 ADMIN = "sk-the-key-of-the-settings"
 ACTIONS = {"team_change": "new", "team_show": "info", "end_user_change": "new", "end_user_show": "info"}
-FOR_ADMINISTRATORS = CHANGING | {"auto_router_simulate", "providers_test", "providers_credentials"}
-FOR_READERS = {"audit_list", "auto_router_info", "auto_router_list", "end_user_show", "key_list", "providers_list", "team_show"}
+FOR_ADMINISTRATORS = CHANGING | {"auto_router_simulate", "providers_test", "providers_credentials", "batches_overview_cancel"}
+FOR_READERS = {
+    "audit_list",
+    "auto_router_info",
+    "batches_overview",
+    "auto_router_list",
+    "end_user_show",
+    "key_list",
+    "providers_list",
+    "team_show",
+}
 OF_KEYS = {*HANDLERS, *MODEL_OPERATIONS} - KEYLESS
 
 

@@ -167,12 +167,12 @@ def test_a_rate_depends_on_prompt_tier_and_hour(
     ],
 )
 def test_the_dearest_rate_is_the_highest_that_can_be_reached(prompt_tokens: int, tiers: list[str | None], usd: str) -> None:
-    assert ROW.dearest_rate([INPUT, "nothing"], prompt_tokens, tiers) == units(usd)
-    assert ROW.dearest_rate(["nothing"], prompt_tokens, tiers) == 0
+    assert ROW.dearest_rate((INPUT, "nothing"), prompt_tokens, tiers) == units(usd)
+    assert ROW.dearest_rate(("nothing",), prompt_tokens, tiers) == 0
 
 
 def test_hours_that_are_dearer_count_as_dearest() -> None:
-    assert replace(ROW, off_peak_rates={INPUT: "8"}).dearest_rate([INPUT], 1, [None]) == units("8")
+    assert replace(ROW, off_peak_rates={INPUT: "8"}).dearest_rate((INPUT,), 1, [None]) == units("8")
 
 
 def test_own_prices_replace_a_rate_with_its_variants_and_keep_the_others() -> None:
