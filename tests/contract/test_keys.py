@@ -176,24 +176,24 @@ def test_two_keys_are_not_called_the_same(desk: Desk):
     renewed = desk.admin("/key/regenerate", key=key, grace_period="1h")["key"]
     assert desk.info(renewed)["key_alias"] == "ada's"
     assert error_of(desk.ask("POST", "/key/generate", {"key_alias": "ada's"})) == taken
-    desk.admin("/key/update", key=renewed, key_alias="ada")
+    desk.admin("/key/update", key=renewed, key_alias="carol")
     desk.admin("/key/update", key=other, key_alias="ada's")
     desk.admin("/key/delete", keys=[renewed])
-    assert desk.key(key_alias="ada") != renewed
-    desk.admin("/team/new", team_id="a", team_alias="ada")
+    assert desk.key(key_alias="carol") != renewed
+    desk.admin("/team/new", team_id="a", team_alias="carol")
     for path, team_id, expected in (
         ("new", "a", (409, "conflict")),
         ("new", "b", taken),
         ("new", "c", None),
         ("update", "c", taken),
     ):
-        alias = {} if expected is None else {"team_alias": "ada"}
+        alias = {} if expected is None else {"team_alias": "carol"}
         answer = desk.ask("POST", f"/team/{path}", {"team_id": team_id, **alias})
         assert answer.status_code == 200 if expected is None else error_of(answer)[0] == expected[0], (path, answer.text)
     desk.admin("/team/delete", team_ids=["a"])
-    desk.admin("/team/update", team_id="c", team_alias="ada")
+    desk.admin("/team/update", team_id="c", team_alias="carol")
     for name in ("1", "2"):
-        desk.admin("/customer/new", user_id=name, alias="ada")
+        desk.admin("/customer/new", user_id=name, alias="carol")
     events = desk.ask("GET", "/audit?limit=100").json()["data"]
     assert {event["table_name"] for event in events} == {"key", "team", "user"}
 

@@ -17,7 +17,7 @@ def documents(tmp_path):
 
 
 def test_who_is_limited_and_why(desk: Desk) -> None:
-    limited = desk.key(key_alias="limited", rpm_limit=1, models=["demo/*"])
+    limited = desk.key(key_alias="often refused", rpm_limit=1, models=["demo/*"])
     other = desk.key(key_alias="unlimited")
     statuses = [desk.chat(limited, "demo/echo").status_code for _ in range(4)]
     assert statuses[0] == 200
@@ -25,13 +25,13 @@ def test_who_is_limited_and_why(desk: Desk) -> None:
     assert desk.chat(limited, "openai/gpt-4o-mini").status_code == 403
     assert desk.chat("sk-junk").status_code == 401
     rows = desk.ask("GET", "/refusals").json()["data"]
-    mine = {row["code"]: row for row in rows if row["key_alias"] == "limited"}
+    mine = {row["code"]: row for row in rows if row["key_alias"] == "often refused"}
     assert mine["rate_limit_exceeded"]["count"] == statuses.count(429)
     assert mine["rate_limit_exceeded"]["first_at"] <= mine["rate_limit_exceeded"]["last_at"]
     assert len(mine) == 2
     assert any(row["key"] is None and row["code"] == "invalid_api_key" for row in rows)
     own = desk.ask("GET", "/refusals", key=limited).json()["data"]
-    assert {row["key_alias"] for row in own} == {"limited"}
+    assert {row["key_alias"] for row in own} == {"often refused"}
     assert desk.ask("GET", "/refusals", key=other).json()["data"] == []
     assert desk.ask("GET", "/refusals?start_date=2020-01-01").status_code == 400
     assert desk.ask("GET", "/refusals?limit=0").status_code == 400
