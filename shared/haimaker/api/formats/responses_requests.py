@@ -54,6 +54,7 @@ OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
 ITEMS = frozenset({"message", "reasoning", "compaction", "item_reference", *OURS, *RESULTS})
 """Types of items that are said in a chat, or that decide whether there can be one."""
+STANDS_FOR_INPUT = frozenset({"input", "previous_response_id", "prompt", "conversation"})
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
 
@@ -83,6 +84,8 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
     BadRequestError, NotFoundError."""
     asked = {name: value for name, value in body.items() if value is not None}
     check_shape(asked, field_types.RESPONSES)
+    if not asked.keys() & STANDS_FOR_INPUT:
+        raise missing_parameter("input")
     if asked.get("background") and asked.get("store") is False:
         raise BadRequestError(NOT_STORED, param="background", code="invalid_value")
     for name, why in REFUSED.items():

@@ -146,11 +146,17 @@ def test_a_parameter(name: str) -> None:
 
 def test_no_input_at_all() -> None:
     """A provider may go on from what it stores, or from a prompt; a chat has to begin with something."""
-    request = parsed(input=None)
+    request = parsed(input=None, previous_response_id="resp_1")
     assert request.original
-    assert isinstance(request.original.refusal, BadRequestError)
-    assert request.original.refusal.code == "missing_required_parameter"
-    assert read_or_none(native.to_upstream(request, GPT).body) == {"model": GPT.model, "input": None}
+    assert request.original.refusal
+    assert read_or_none(native.to_upstream(request, GPT).body) == {
+        "model": GPT.model,
+        "input": None,
+        "previous_response_id": "resp_1",
+    }
+    with pytest.raises(BadRequestError) as caught:
+        parsed(input=None)
+    assert (caught.value.param, caught.value.code) == ("input", "missing_required_parameter")
 
 
 @pytest.mark.parametrize("wanted", [*get_args(ResponseIncludable), "of.tomorrow"])
