@@ -64,7 +64,7 @@ def test_whoever_goes_on_sends_nothing_twice_and_charges_once(
     directory = BatchDirectory(gateway.store.documents, "elsewhere")
     files = stored_files(gateway.settings, gateway.store)
     place = Place(gateway.store, directory, files, tmp_path, gateway, lambda task: task(), Event())
-    monkeypatch.setattr(api, "runner_of", lambda services: SimpleNamespace(directory=directory))
+    monkeypatch.setattr(api, "batch_service", lambda services: SimpleNamespace(directory=directory, start=lambda batch: None))
     file_id = upload(client, [asked(model, text) for text in ("one", "bad", "two")])
     account = gateway.accounts.authenticate({"authorization": f"Bearer {key}"})
     points, spent = Points(monkeypatch, desk), 0

@@ -273,12 +273,12 @@ def test_messages_that_come_twice_do_nothing(batches):
 def test_a_part_that_takes_longer_than_a_function_is_gone_on_with_by_the_next(batches, monkeypatch):
     monkeypatch.setattr("haimaker.batches.part_run.AT_ONCE", 1)
     monkeypatch.setattr("haimaker.batches.parts.PART_LINES", 8)
-    monkeypatch.setattr("haimaker.batches.part_run.ASKS_PART", 0.02)
+    monkeypatch.setattr("haimaker.batches.part_run.ASKS_PART", 0.005)
     batches.stack.upstream.answers(answers_its_line)
     key = batches.stack.key()
     client = batches.openai_client(key)
     batch = begin(client, [line(f"line-{number}") for number in range(20)])
-    assert batches.deliver(lasts_s=10) > 7, "each has 0.2 s"
+    assert batches.deliver(lasts_s=10) > 4, "there are three parts, and each function has 0.05 s"
     batch = client.batches.retrieve(batch.id)
     assert ids_of(rows(client, batch.output_file_id)) == [f"line-{n}" for n in range(20) if n % 10 != 7]
     assert (len(batches.stack.upstream.calls), held(batches, key)) == (20, (18 * COST, False))
