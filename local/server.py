@@ -344,15 +344,25 @@ def _report(error: Exception, request_id: str) -> None:
     print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
 
 
+HAS_CLOSED = getattr(select, "POLLRDHUP", 0)
+"""What Linux says of a connection whose other side sends no more; elsewhere that is seen by reading."""
+
+
 def _client_left(connection: socket.socket) -> Callable[[], bool]:
     """Looks at the connection without taking from it or waiting; requests sent ahead are no sign of leaving. Who closed only
-    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22"""
+    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22
+
+    Nothing is read where the system tells: what is there to be read may be gone a moment later, taken by the connection's own
+    thread, and a read would then wait for more, as long as the connection's timeout is, whatever its flags say."""
 
     def client_left() -> bool:
         try:
             poll = select.poll()
-            poll.register(connection, select.POLLIN)
-            return bool(poll.poll(0)) and not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            poll.register(connection, select.POLLIN | HAS_CLOSED)
+            seen = sum(events for _, events in poll.poll(0))
+            if HAS_CLOSED or not seen:
+                return bool(seen & (HAS_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL))
+            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except (OSError, ValueError):
             return True
 

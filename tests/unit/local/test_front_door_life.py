@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -100,3 +102,37 @@ def test_the_program_says_once_where_it_is_and_stops_without_a_word(stop_signal,
         program.kill()
     assert first_line.startswith("haimaker is ready at http://127.0.0.1:")
     assert (program.returncode, said_after) == (0, "")
+
+
+def test_whoever_looks_whether_a_client_left_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the connection's own thread takes what there was to be read: one thread looks after the clients of all answers."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(30)
+    look, seen = server_module._client_left(ours), []
+    real_poll = select.poll
+
+    class TakesWhatIsSeen:
+        def __init__(self) -> None:
+            self._poll = real_poll()
+            self.register = self._poll.register
+
+        def poll(self, timeout_ms: int) -> list[tuple[int, int]]:
+            found = self._poll.poll(timeout_ms)
+            assert ours.recv(1) == b"x"
+            return found
+
+    with ours, theirs:
+        assert not look()
+        theirs.send(b"x")
+        monkeypatch.setattr(select, "poll", TakesWhatIsSeen)
+        looking = threading.Thread(target=lambda: seen.append(look()), daemon=True)
+        looking.start()
+        looking.join(10)
+        assert seen == [False]
+        monkeypatch.undo()
+        theirs.send(b"a request ahead")
+        assert not look()
+        theirs.close()
+        assert look() or not server_module.HAS_CLOSED
+        assert ours.recv(99)
+        assert look()
