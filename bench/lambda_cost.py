@@ -19,8 +19,9 @@ CONTAINER_HOUR_USD = 0.5 * 0.03238 + 1.0 * 0.00356
 BALANCER_HOUR_USD = 0.0225 + 0.008
 """With one unit of capacity."""
 INSTANCE_HOUR_USD = 0.0816 * 1.15
-"""An m7g.large with two processors, on demand, and Lambda's fee of 15 % of that, as its page of prices had it in September 2026;
-its requests cost what others do. EC2's page shows an instance's price by script only: look there before you rely on it."""
+"""An m7g.large with two processors, on demand, and Lambda's fee of 15 % of that, as a transcript of its page of prices had it in
+September 2026; its requests cost what others do. EC2's page shows an instance's price by script only: look there before you rely
+on it."""
 INSTANCES = 3
 """The least: one environment of a function in each of three zones."""
 REQUESTS_AT_ONCE = INSTANCES * 2 * 64

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -31,6 +31,7 @@ from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import EarlyHead, send_piece, takes_chunks, write
+from .turns import short_turns
 
 BACKLOG = 512
 GRACE_S = 5.0
@@ -228,7 +229,8 @@ class Server:
         elif not isinstance(refused, APIError):
             try:
                 request = self._read_whole(request, head, reader, held)
-                request = request if arrival.operation in KEYLESS else decode_body(request)
+                with short_turns() if is_large(head) else nullcontext():
+                    request = request if arrival.operation in KEYLESS else decode_body(request)
             except APIError as error:
                 if not is_large(head) or arrival.operation in KEYLESS or error.status not in MISTAKES:
                     raise
@@ -238,7 +240,8 @@ class Server:
         else:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
-        response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
+        with short_turns() if is_large(head) else nullcontext():
+            response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response, b"" if refused else request.body)
         return response
 
