@@ -33,6 +33,7 @@ from haimaker.store import (
     minute_of,
     tables,
 )
+from haimaker.store.account_query import AccountQuery
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_expressions import (
@@ -47,7 +48,7 @@ from haimaker.store.dynamo_expressions import (
     RENEW,
     RENEW_MODEL,
 )
-from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
+from haimaker.store.dynamo_records import AFTER_ALL, LARGE_PAGE, DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, owes
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
@@ -55,6 +56,8 @@ from haimaker.store.totals import By, Total
 
 MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
+MOST_OF_ID = 1_000
+"""Letters of an account's id: a key of DynamoDB takes 2,048 bytes."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
 ROUNDS_A_SHARD = 2
@@ -129,10 +132,27 @@ class DynamoStore:
         span = ("created", tables.start_key(after), AFTER_ALL)
         keys = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
         found = list(islice(keys, limit + 1))
-        items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
+        return self._balances(found[:limit]), found[limit - 1]["created"] if len(found) > limit else None
+
+    def find_accounts(self, query: AccountQuery, offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
+        """By its id or its place in time an account is found in an index. For all else every account of the kind is read."""
+        if query.account_id is not None:
+            is_id = query.account_id.isascii() and len(query.account_id) <= MOST_OF_ID
+            one = self.get(query.account_id) if is_id else None
+            found = query.select([one] if one else [], self._clock())
+            return found[offset : offset + limit], len(found)
+        span = ("created", tables.start_key(None), AFTER_ALL)
+        keys = list(self._calls.query(self._accounts, "by_kind", ("kind", query.kind), span, LARGE_PAGE, backwards=False))
+        if query.sort_by == "created_at" and not query.has_conditions():
+            page = (keys[::-1] if query.descending else keys)[offset : offset + limit]
+            return query.select(self._balances(page), self._clock()), len(keys)
+        found = query.select(self._balances(keys), self._clock())
+        return found[offset : offset + limit], len(found)
+
+    def _balances(self, keys: Sequence[Item]) -> list[Balance]:
         now_s = self._clock()
-        balances = [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
-        return balances, found[limit - 1]["created"] if len(found) > limit else None
+        items = self._calls.read_all(self._accounts, ("pk", "sk"), keys)
+        return [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         account_id, roomy = reservation.account_id, None
@@ -220,6 +240,16 @@ class DynamoStore:
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         return self.kept.totals(by, first_day, last_day, account_id)
+
+    def sums(
+        self, by: By, first_day: str, last_day: str, *, daily: bool = True, top: int | None = None
+    ) -> tuple[Sequence[Total], int]:
+        return self.kept.sums(by, first_day, last_day, daily=daily, top=top)
+
+    def dearest(
+        self, account_id: str | None, since_s: float, until_s: float, after: str | None = None, limit: int = 100
+    ) -> tuple[Sequence[Record], str | None, int | None]:
+        return self.kept.dearest(account_id, since_s, until_s, after, limit)
 
     def _configure(self, item: Item, account: Account, main: Item, now_s: float) -> str:
         """Replaces the configuration in one of an account's items; returns its text.
