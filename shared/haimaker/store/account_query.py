@@ -56,8 +56,10 @@ class AccountQuery:
         """What is searched for, as `to_searched` has it."""
         return _fold(self.search or "")
 
-    def has_conditions(self) -> bool:
-        return any((self.alias, self.team_id, self.user_id, self.account_id, self.search, self.status))
+    def reads_accounts(self) -> bool:
+        """Whether it takes more than the place of an account in time to know where it is in the list."""
+        conditions = (self.alias, self.team_id, self.user_id, self.account_id, self.search, self.status)
+        return self.sort_by != "created_at" or any(conditions)
 
     def select(self, balances: Sequence[Balance], now_s: float) -> list[Balance]:
         """Those that fit, in order."""

@@ -9,7 +9,6 @@ adds differences. Each write may be repeated when its answer was lost.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import islice
 
 from haimaker.aws.client import AWSClient
 from haimaker.lean_dataclasses import replace
@@ -48,7 +47,8 @@ from haimaker.store.dynamo_expressions import (
     RENEW,
     RENEW_MODEL,
 )
-from haimaker.store.dynamo_records import AFTER_ALL, LARGE_PAGE, DynamoRecords
+from haimaker.store.dynamo_lists import DynamoLists
+from haimaker.store.dynamo_records import DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, owes
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
@@ -56,8 +56,6 @@ from haimaker.store.totals import By, Total
 
 MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
-MOST_OF_ID = 1_000
-"""Letters of an account's id: a key of DynamoDB takes 2,048 bytes."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
 ROUNDS_A_SHARD = 2
@@ -83,6 +81,7 @@ class DynamoStore:
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self.shards = Shards(self._calls, accounts_table, clock)
+        self.lists = DynamoLists(self._calls, accounts_table, self.shards, clock)
         self.kept = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up, by_day)
         self._clock = clock
 
@@ -129,30 +128,10 @@ class DynamoStore:
         return True
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
-        span = ("created", tables.start_key(after), AFTER_ALL)
-        keys = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
-        found = list(islice(keys, limit + 1))
-        return self._balances(found[:limit]), found[limit - 1]["created"] if len(found) > limit else None
+        return self.lists.page(kind, after, limit)
 
     def find_accounts(self, query: AccountQuery, offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
-        """By its id or its place in time an account is found in an index. For all else every account of the kind is read."""
-        if query.account_id is not None:
-            is_id = query.account_id.isascii() and len(query.account_id) <= MOST_OF_ID
-            one = self.get(query.account_id) if is_id else None
-            found = query.select([one] if one else [], self._clock())
-            return found[offset : offset + limit], len(found)
-        span = ("created", tables.start_key(None), AFTER_ALL)
-        keys = list(self._calls.query(self._accounts, "by_kind", ("kind", query.kind), span, LARGE_PAGE, backwards=False))
-        if query.sort_by == "created_at" and not query.has_conditions():
-            page = (keys[::-1] if query.descending else keys)[offset : offset + limit]
-            return query.select(self._balances(page), self._clock()), len(keys)
-        found = query.select(self._balances(keys), self._clock())
-        return found[offset : offset + limit], len(found)
-
-    def _balances(self, keys: Sequence[Item]) -> list[Balance]:
-        now_s = self._clock()
-        items = self._calls.read_all(self._accounts, ("pk", "sk"), keys)
-        return [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
+        return self.lists.find(query, offset, limit)
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         account_id, roomy = reservation.account_id, None

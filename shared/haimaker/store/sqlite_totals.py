@@ -34,11 +34,8 @@ IN_DAYS = "FROM totals WHERE grouped = :by AND day >= :first AND day <= :last AN
 COUNTED = f"SELECT day, name, {', '.join(AMOUNTS)} {IN_DAYS} ORDER BY day, name LIMIT :most"
 ALL_AMOUNTS = ", ".join(f"SUM({amount})" for amount in AMOUNTS)
 TOP = f"SELECT name, COUNT(*) OVER () {IN_DAYS} GROUP BY name ORDER BY SUM(cost_nanousd) DESC, name LIMIT :top"
-KEPT = "(SELECT value FROM json_each(:kept))"
-SUMS_BY_NAME = f"""SELECT {{day}}, name, {ALL_AMOUNTS} {IN_DAYS} AND (:kept IS NULL OR name IN {KEPT})
-    GROUP BY 1, 2 ORDER BY 1, 2 LIMIT :most"""
-SUMS_OF_OTHERS = f"SELECT {{day}}, '', {ALL_AMOUNTS} {IN_DAYS} AND name NOT IN {KEPT} GROUP BY 1 LIMIT :most"
-"""With `kept` the names of TOP have rows of their own."""
+SUMS_BY_NAME = f"SELECT {{day}}, name, {ALL_AMOUNTS} {IN_DAYS} {{whose}} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT :most"
+SUMS_OF_OTHERS = f"SELECT {{day}}, '', {ALL_AMOUNTS} {IN_DAYS} {{whose}} GROUP BY 1 LIMIT :most"
 COUNTED_OF_KEY = f"""SELECT day, {{name}}, {", ".join(AMOUNTS)} FROM totals
     WHERE grouped = 'key' AND day IN (SELECT value FROM json_each(:days)) AND name = :account AND requests > 0 ORDER BY day"""  # noqa: S608
 ADD_COUNTS = ", ".join(f"{amount} = {amount} + excluded.{amount}" for amount in AMOUNTS)
@@ -90,18 +87,17 @@ def totals(execute: Execute, by: By, first_day: str, last_day: str, account_id: 
 
 def sums(execute: Execute, by: By, first_day: str, last_day: str, *, daily: bool, top: int | None) -> tuple[Sequence[Total], int]:
     """As `Store.sums`."""
-    asked: dict[str, object] = {"by": by, "first": first_day, "last": last_day, "top": top, "kept": None}
-    day, others = "day" if daily else "''", 0
-    if top is not None:
-        found = execute(TOP, asked).fetchall()
-        others = found[0][1] - len(found) if found else 0
-        asked["kept"] = json.dumps([name for name, _ in found])
-    rows = _read(execute, SUMS_BY_NAME.format(day=day), asked)
-    if others:
-        rows = sorted(
-            [*rows, *_read(execute, SUMS_OF_OTHERS.format(day=day), asked)], key=lambda row: (row.day, not row.name, row.name)
-        )
-    return rows, others
+    asked: dict[str, object] = {"by": by, "first": first_day, "last": last_day}
+    day = "day" if daily else "''"
+    if top is None:
+        return _read(execute, SUMS_BY_NAME.format(day=day, whose=""), asked), 0
+    found = execute(TOP, {**asked, "top": top}).fetchall()
+    others = found[0][1] - len(found) if found else 0
+    kept = {f"name{number}": name for number, (name, _) in enumerate(found)}
+    named = f"IN ({', '.join(f':{name}' for name in kept)})"
+    rows = _read(execute, SUMS_BY_NAME.format(day=day, whose=f"AND name {named}"), asked | kept)
+    rest = _read(execute, SUMS_OF_OTHERS.format(day=day, whose=f"AND name NOT {named}"), asked | kept) if others else []
+    return sorted([*rows, *rest], key=lambda row: (row.day, not row.name, row.name)), others
 
 
 def _read(execute: Execute, statement: str, asked: Mapping[str, object]) -> list[Total]:
