@@ -98,8 +98,8 @@ def pack(entries: Iterable[Entry], target: Path) -> int:
 
 
 def unpack(source: Path, folder: Path, progress: Progress) -> int:
-    """Puts the files of a copy into a folder and returns how many there are. Raises OperatorError where it is not whole, or has what
-    no copy has."""
+    """Puts the files of a copy into a folder and returns how many there are. Raises OperatorError where it is not whole, or
+    has what no copy has."""
     digest, count, manifest = hashlib.sha256(), 0, None
     try:
         with tarfile.open(source) as tar:

@@ -123,6 +123,7 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(tmp_pa
     (tmp_path / "home" / "stored" / "files" / "file-hm1").write_bytes(b"what a client sent" * 1000)
     run("backup", str(tmp_path / "copy"))
     (tmp_path / "changed").write_bytes(changed((tmp_path / "copy").read_bytes(), what))
+    (tmp_path / "home" / "haimaker.lock").touch()
     before = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "home").rglob("*"))}
     with pytest.raises(OperatorError, match=re.escape(said)):
         run("restore", str(tmp_path / "changed"), "--yes")
