@@ -155,8 +155,8 @@ def test_a_backup_of_a_newer_version_is_refused(tmp_path, run):
         run("restore", str(tmp_path / "copy"), "--yes")
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
-def test_a_file_of_each_earlier_version_is_brought_up_to_date(tmp_path, run, version):
+@pytest.mark.parametrize("version", [1, SCHEMA_VERSION])
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path, run, version):
     """Made with the steps of that version, filled with a row of each table that it has, and restored."""
     now = SQLiteStore(tmp_path / "now.sqlite")
     now.put(account(1))
