@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from haimaker import adapters
 from haimaker.accounts.cache import BilledAccounts
+from haimaker.adapters.batch_formats import LINK
 from haimaker.api import formats
 from haimaker.batches.native import NativeCall
 from haimaker.billing import admission, estimates
@@ -22,12 +23,12 @@ from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import OperationRequest
-from haimaker.providers.provider import NativeBatches
+from haimaker.providers.provider import BatchAccount, NativeBatches
 from haimaker.routing.config import BatchSettings
 from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import NO_LIMIT, UNLIMITED, Account, Granted, Reservation
-from haimaker.upstream.single_call import open_once
+from haimaker.upstream.single_call import open_link, open_once
 
 if TYPE_CHECKING:
     from haimaker.services import Services
@@ -76,7 +77,11 @@ class ProviderBatches:
         if rules is None or not attempt.model_info.with_batch_rates(rules.percent).has_batch_rates:
             return None
         deployment = self.settings.deployments.get(attempt.target, "")
-        if (rules.needs_deployment and not deployment) or (asked.inlines_images(attempt) and _has_links(asked)):
+        if (
+            (rules.needs_deployment and not deployment)
+            or not self._has_all(attempt.provider.name, rules)
+            or (asked.inlines_images(attempt) and _has_links(asked))
+        ):
             return None
         sent = _sent_alone(asked, attempt)
         return _in_batch(sent, attempt, rules, deployment) if sent else None
@@ -87,9 +92,23 @@ class ProviderBatches:
         definition = runtime.router.definition(provider)
         if definition is None or provider not in runtime.clients.access:
             raise ServiceUnavailableError(f"The provider {provider!r} is not configured any more.")
+        if call.host == LINK:
+            return open_link(runtime.clients, definition, call, CALL_S)
+        if call.host:
+            host = rules.hosts[call.host]
+            return open_once(
+                runtime.clients, replace(definition, endpoint=host.endpoint, auth=host.auth), call, Request(""), CALL_S
+            )
         place = replace(definition.endpoint, path=rules.path or definition.endpoint.path)
         call = replace(call, headers={**headers, **call.headers})
         return open_once(runtime.clients, replace(definition, endpoint=place), call, Request(""), CALL_S)
+
+    def _has_all(self, provider: str, rules: NativeBatches) -> bool:
+        """Whether the deployer named all that the provider's batches need, and gave credentials that open it."""
+        named = self.settings.accounts.get(provider, BatchAccount())
+        if not all(getattr(named, name) for name in rules.needs):
+            return False
+        return not rules.needs_signature or self.services.runtime().clients.access[provider].api_key is None
 
     def reserve(
         self, request: Request, routing_request: RoutingRequest, account: Account, planner: Planner
@@ -160,6 +179,8 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
     if deployment:
         body["model"] = deployment
     headers = {name: value for name, value in sent.headers.items() if name != "content-type"}
+    if headers and rules.hosts:
+        return None  # its lines have none
     provider, model = attempt.provider.name, deployment or attempt.model
     return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body)
 
