@@ -6,9 +6,9 @@ https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's o
 from haimaker.providers import anthropic
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, NativeBatches, Provider
 
-# https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, https://aws.amazon.com/bedrock/pricing: half of the price
-# for models that have one for batches. https://docs.aws.amazon.com/general/latest/gr/bedrock.html#limits_bedrock: 100 to 50,000
-# records, 1 GB. The bucket is in the region.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, https://aws.amazon.com/bedrock/pricing: at half price,
+# of models that have a price for batches. https://docs.aws.amazon.com/general/latest/gr/bedrock.html#limits_bedrock: 100 to 50,000
+# records and 1 GB. The bucket is in the same region.
 BATCHES = NativeBatches(
     "bedrock",
     ("/converse",),
