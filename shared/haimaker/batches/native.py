@@ -25,7 +25,7 @@ from typing import NamedTuple, Protocol
 from haimaker.adapters import batch_formats
 from haimaker.adapters.batch_formats import BatchCall, BatchFormat, BatchItem, BatchStatus
 from haimaker.batches import CANCELLING, Batch
-from haimaker.http.client import TransportError, read_whole
+from haimaker.batches.provider_call import MISSING, NOT_NOW, SHOWN_ERROR, Refused, Unsure, send
 from haimaker.http.errors import APIError
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
@@ -51,12 +51,9 @@ MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
 GRACE_S = 7_200
 """After the end of our batch, for which its providers' may take to end."""
-NOT_NOW = (408, 409, 425, 429)
 EXISTS = 409
 MOST_READS_CANCELLED = 20
 """Of answers that can't be read, of what was cancelled: about an hour; of all other as long as there may be any."""
-MISSING = (404, 410)
-SHOWN_ERROR = 500
 
 
 class NativeCall(NamedTuple):
@@ -204,22 +201,6 @@ def items_of(part: NativePart, files: PartFiles) -> Iterator[tuple[int, bytes]]:
         yield int(number), body
 
 
-class _Refused(Exception):
-    """The provider took nothing, and says why."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _Unsure(Exception):
-    """It may do better another time; whether it took anything is not known."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 @dataclass(frozen=True, slots=True)
 class PartFollower:
     """Asks a provider for the next state of a part."""
@@ -240,9 +221,9 @@ class PartFollower:
                 part = self._find(part, is_over=is_over)
             elif part.state == RUNNING:
                 part = self._look(part, is_over=is_over)
-        except _Refused as error:
+        except Refused as error:
             part = part._replace(state=REFUSED, error=str(error))
-        except (_Unsure, APIError, KeyError, ValueError) as error:
+        except (Unsure, APIError, KeyError, ValueError) as error:
             part = self._after_failure(part, error, give_up_s)
         if part.state in FOLLOWED:
             part = part._replace(tries=part.tries + 1, next_s=now_s + _pause_s(part.tries))
@@ -254,7 +235,7 @@ class PartFollower:
         return BatchCall(part.name, part.path, part.model, rules, part.lines, part.begun_s, own)
 
     def _begin(self, part: NativePart) -> NativePart:
-        """Raises _Refused, _Unsure, APIError."""
+        """Raises Refused, Unsure, APIError."""
         rules = self.calls.rules(part.provider)
         wire, call = batch_formats.find(rules.format), self.call(part, rules)
         part = self._upload(part, wire, call)
@@ -265,7 +246,7 @@ class PartFollower:
         self.save(part)
         try:
             status = wire.read_batch(self._ask(part, wire.to_batch(self._items(part), part.file_id, call)))
-        except _Unsure as error:
+        except Unsure as error:
             if error.status in NOT_NOW and error.status != EXISTS:
                 return part._replace(state=REFUSED if tries >= MOST_TRIES else PLANNED, tries=tries, error=_text(error))
             return part._replace(error=_text(error))  # it may have begun: the next step looks
@@ -274,13 +255,13 @@ class PartFollower:
         return self._with_status(part._replace(state=RUNNING, batch_id=status.id, error=""), status)
 
     def _upload(self, part: NativePart, wire: BatchFormat, call: BatchCall) -> NativePart:
-        """Raises _Refused, _Unsure, APIError."""
+        """Raises Refused, Unsure, APIError."""
         if part.file_id:
             return part
         if to_preparation := getattr(wire, "to_preparation", None):
             try:
                 self._ask(part, to_preparation(call))
-            except _Unsure as error:
+            except Unsure as error:
                 if error.status != EXISTS:
                     raise
         upload = wire.to_upload(self._items(part), call)
@@ -290,12 +271,12 @@ class PartFollower:
         return part
 
     def _find(self, part: NativePart, *, is_over: bool) -> NativePart:
-        """Raises _Refused, _Unsure, APIError."""
+        """Raises Refused, Unsure, APIError."""
         rules = self.calls.rules(part.provider)
         wire, call = batch_formats.find(rules.format), self.call(part, rules)
         try:
             found = wire.find(self._ask(part, wire.to_list(call)), part.file_id, call)
-        except _Refused as error:
+        except Refused as error:
             if error.status not in MISSING:
                 raise
             found = None  # it is asked for by its name
@@ -304,23 +285,23 @@ class PartFollower:
         if part.tries < MOST_LOOKS:
             return part
         if is_over or part.sends == MOST_SENDS:
-            raise _Refused(part.error or "No batch has begun.")
+            raise Refused(part.error or "No batch has begun.")
         return part._replace(state=PLANNED, tries=0)
 
     def _look(self, part: NativePart, *, is_over: bool) -> NativePart:
-        """Raises _Unsure, APIError."""
+        """Raises Unsure, APIError."""
         wire = batch_formats.find(self.calls.rules(part.provider).format)
         if is_over and not part.is_cancelled:
             part = part._replace(is_cancelled=True, tries=0)
-            with suppress(_Refused, _Unsure, APIError):  # one that has ended meanwhile is as good
+            with suppress(Refused, Unsure, APIError):  # one that has ended meanwhile is as good
                 self._send(part, wire.to_cancel(part.batch_id))
         try:
             return self._with_status(part, wire.read_batch(self._ask(part, wire.to_status(part.batch_id))))
-        except _Refused as error:
+        except Refused as error:
             after_deletion = getattr(wire, "after_deletion", None)
             if part.is_cancelled and after_deletion and error.status in MISSING:
                 return self._with_status(part, after_deletion(part.batch_id, part.completed))
-            raise _Unsure(str(error), MISSING[0]) from None
+            raise Unsure(str(error), MISSING[0]) from None
 
     def _with_status(self, part: NativePart, status: BatchStatus) -> NativePart:
         part = part._replace(completed=status.completed, failed=status.failed, error=status.error[:SHOWN_ERROR])
@@ -339,22 +320,12 @@ class PartFollower:
         return (BatchItem(part.custom_id(number), body) for number, body in items_of(part, self.files))
 
     def _ask(self, part: NativePart, call: UpstreamRequest) -> JSON:
-        """Raises _Refused, _Unsure, APIError, ValueError."""
+        """Raises Refused, Unsure, APIError, ValueError."""
         return as_object(json.loads(self._send(part, call) or b"{}"))
 
     def _send(self, part: NativePart, call: UpstreamRequest) -> bytes:
-        """Raises _Refused, _Unsure, APIError."""
-        try:
-            response = self.calls.send(part.provider, call, part.headers)
-            body = read_whole(response.pieces)
-        except TransportError as error:
-            raise _Unsure(str(error)) from None
-        if 200 <= response.status < 300:
-            return body
-        said = body[:SHOWN_ERROR].decode("utf-8", "replace")
-        if 400 <= response.status < 500 and response.status not in NOT_NOW:
-            raise _Refused(f"{response.status}: {said}", response.status)
-        raise _Unsure(f"{response.status}: {said}", response.status)
+        """Raises Refused, Unsure, APIError."""
+        return send(lambda: self.calls.send(part.provider, call, part.headers))
 
 
 def _text(error: Exception) -> str:

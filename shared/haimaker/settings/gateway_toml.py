@@ -230,6 +230,9 @@ def _check_names(config: Config) -> None:
     for name in ("default_model", "embedding_model"):
         if model := getattr(config.auto, name, None):
             _check(known, ("auto", name), model, routes_too=True)
+    for name in config.batches.accounts:
+        if known.definition(name) is None:
+            raise TomlError(("batches", "accounts", name), "is neither a provider nor an account")
 
 
 def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:
