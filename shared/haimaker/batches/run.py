@@ -23,7 +23,7 @@ from haimaker.batches import (
     Batch,
 )
 from haimaker.batches.asking import Asking
-from haimaker.batches.beginning import check_lines, open_pools
+from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
 from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
 from haimaker.batches.native import next_look_s, waits
@@ -49,7 +49,6 @@ class BatchRun:
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
-        self.operation = ENDPOINTS[batch.body["endpoint"]]
         self._journal: Journal | None = None
         self._accounts: tuple[Account, ...] = ()
         self._changed, self._asking = Condition(), 0
@@ -147,7 +146,8 @@ class BatchRun:
         return True
 
     def _bound(self, body: bytes) -> int:
-        return self._place.worker.bound(self.operation, Request("", body=body), self._accounts[0])
+        operation = ENDPOINTS[self.batch.body["endpoint"]]
+        return self._place.worker.bound(operation, Request("", body=body), self._accounts[0])
 
     def _open_pools(self, amount_nanousd: int) -> bool:
         """Puts the worst case aside on each account, or on none, and then fails the batch. False also if the gateway stops."""
@@ -157,14 +157,12 @@ class BatchRun:
             if denied is None:
                 return True
             self._close_pools()
-            if denied.reason in ("rpm", "tpm", "parallel"):
-                self._place.stopping.wait(UNPOOLED_WAIT_S)
-            elif denied.reason == "version":
+            if error := pool_error(denied):
+                return self._fail([error])
+            if denied.reason == "version":
                 self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
             else:
-                code = "insufficient_quota" if denied.reason == "budget" else denied.reason
-                message = "The budget has less left than all requests of the batch may cost together."
-                return self._fail([LineError(code, message).to_json(None)])
+                self._place.stopping.wait(UNPOOLED_WAIT_S)
         return not self._place.stopping.is_set()
 
     def _close_pools(self) -> None:
