@@ -210,7 +210,7 @@ KINDS = [OPENAI, CLAUDE, "gemini/gemini-2.5-flash", "mistral/mistral-small-lates
 """One of each wire format."""
 
 
-@pytest.mark.parametrize("lost_of", KINDS)
+@pytest.mark.parametrize("lost_of", [*KINDS, "together_ai/priced"])
 def test_a_batch_whose_begin_was_not_answered_is_found_and_not_sent_twice(
     lost_of: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:

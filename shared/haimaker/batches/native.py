@@ -320,8 +320,9 @@ class PartFollower:
         return (BatchItem(part.custom_id(number), body) for number, body in items_of(part, self.files))
 
     def _ask(self, part: NativePart, call: UpstreamRequest) -> JSON:
-        """Raises Refused, Unsure, APIError, ValueError."""
-        return as_object(json.loads(self._send(part, call) or b"{}"))
+        """The object that a call is answered; of a bare list, `data` of one. Raises Refused, Unsure, APIError, ValueError."""
+        read = json.loads(self._send(part, call) or b"{}")
+        return as_object({"data": read} if isinstance(read, list) else read)
 
     def _send(self, part: NativePart, call: UpstreamRequest) -> bytes:
         """Raises Refused, Unsure, APIError."""
