@@ -73,6 +73,7 @@ VENDORS: dict[str, tuple[type[Vendor], Callable[[str], JSON], JSON]] = {
     "azure/gpt-4o": (AzureVendor, to_openai, REFUSAL),
     "groq/openai/gpt-oss-20b": (OpenAIVendor, to_openai, REFUSAL),
     "together_ai/priced": (TogetherVendor, to_openai, REFUSAL),
+    "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": (TogetherVendor, to_openai, REFUSAL),
     "anthropic/claude-sonnet-4-5": (AnthropicVendor, to_anthropic, {"type": "error", **REFUSAL}),
     "gemini/gemini-2.5-flash": (GeminiVendor, to_gemini, REFUSAL),
     "mistral/mistral-small-latest": (MistralVendor, to_openai, REFUSAL),
@@ -167,9 +168,10 @@ def batch_price(model: str, percent: int = 0) -> int:
     return cost or 0
 
 
-PERCENT = {"groq": 75, "anthropic": 50, "mistral": 50, "fireworks_ai": 50}
-PRICES = {model: batch_price(model, PERCENT.get(model.split("/")[0], 0)) for model in VENDORS if "together" not in model}
-PRICES["together_ai/priced"] = PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 2_000
+PRICED = "together_ai/priced"
+PERCENT = {"together_ai": 50, "groq": 50, "anthropic": 50, "mistral": 50, "fireworks_ai": 50}
+PRICES = {model: batch_price(model, PERCENT.get(model.split("/")[0], 0)) for model in VENDORS if model != PRICED}
+PRICES[PRICED] = PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 2_000
 
 
 @pytest.mark.parametrize("model", VENDORS)
@@ -210,7 +212,7 @@ KINDS = [OPENAI, CLAUDE, "gemini/gemini-2.5-flash", "mistral/mistral-small-lates
 """One of each wire format."""
 
 
-@pytest.mark.parametrize("lost_of", [*KINDS, "together_ai/priced"])
+@pytest.mark.parametrize("lost_of", [*KINDS, PRICED])
 def test_a_batch_whose_begin_was_not_answered_is_found_and_not_sent_twice(
     lost_of: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:

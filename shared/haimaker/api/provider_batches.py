@@ -74,7 +74,7 @@ class ProviderBatches:
         attempt = runtime.planner.plan(routing_request, billed).plan.attempts[0]
         definition = runtime.router.definition(attempt.provider.name)
         rules = definition.batches if definition else None
-        if rules is None or not attempt.model_info.with_batch_rates(rules.percent).has_batch_rates:
+        if rules is None or not _at_batch_rates(attempt, rules).model_info.has_batch_rates:
             return None
         deployment = self.settings.deployments.get(attempt.target, "")
         if (
@@ -123,7 +123,7 @@ class ProviderBatches:
         except APIError:  # whoever else would pay is gone
             billed = BilledAccounts(account, None, None)
         decision = planner.plan_target(routing_request, billed, batch.answer.target)
-        attempts = [self._at_batch_rates(attempt) for attempt in decision.plan.attempts]
+        attempts = [_at_batch_rates(attempt, self.rules(attempt.provider.name)) for attempt in decision.plan.attempts]
         decision = decision._replace(plan=replace(decision.plan, attempts=tuple(attempts)))
         full_name, told_s = planner.router.full_name, batch.answer.told_s
         wanted = [
@@ -141,8 +141,10 @@ class ProviderBatches:
         settled = Granted(replace(first, siblings=tuple(others)), UNLIMITED, UNLIMITED)
         return decision, billed, settled, estimates.NO_LIMITS
 
-    def _at_batch_rates(self, attempt: Attempt) -> Attempt:
-        return replace(attempt, model_info=attempt.model_info.with_batch_rates(self.rules(attempt.provider.name).percent))
+
+def _at_batch_rates(attempt: Attempt, rules: NativeBatches) -> Attempt:
+    percent = rules.percent if not rules.models or attempt.model in rules.models else 0
+    return replace(attempt, model_info=attempt.model_info.with_batch_rates(percent, cached_as_input=rules.cached_as_input))
 
 
 class _Linked(Exception):

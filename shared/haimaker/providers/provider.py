@@ -305,6 +305,10 @@ class NativeBatches:
     percent: int = 0
     """What it charges for tokens, of the ordinary prices, where the table has no prices of batches. 0: then only models that have
     them, in the table or in gateway.toml, are sent so."""
+    models: tuple[str, ...] = ()
+    """Those that cost so much, if that is not every one."""
+    cached_as_input: bool = False
+    """Whether what is cached costs as much as all input of a batch."""
     least_lines: int = 1
     most_lines: int = 10_000
     most_bytes: int = 32 * 1024 * 1024
