@@ -188,5 +188,5 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
 
 
 def _answered(reservation: Reservation) -> Reservation:
-    models = tuple(replace(hold, tokens=0, limit=NO_LIMIT) for hold in reservation.models)
+    models = tuple(replace(hold, tokens=0, requests=0, limit=NO_LIMIT) for hold in reservation.models)
     return replace(reservation, answered=True, version=0, tokens=0, models=models)
