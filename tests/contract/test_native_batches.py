@@ -23,7 +23,7 @@ from tests.support.batch_vendors import (
     Vendor,
 )
 from tests.support.bucket_vendors import KEYS, REGION, BedrockVendor, FireworksVendor, VertexVendor
-from tests.support.fake_upstream import FakeUpstream
+from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.openai_wire import completion
 from tests.support.reply import JSON, Reply
 
@@ -269,6 +269,25 @@ def test_few_lines_and_those_whose_client_will_not_wait_are_asked_now(
     vendor = vendor_of(OPENAI, upstream)
     batch = run(client, OPENAI, *texts, **options)
     assert (batch.request_counts.completed, len(vendor.batches)) == (len(texts), natively)
+
+
+def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: Desk, upstream: FakeUpstream) -> None:
+    client, vendor = sdk(desk, desk.key(max_parallel_requests=2, max_budget=1)), vendor_of(OPENAI, upstream)
+
+    def answer(call: Call) -> Reply:
+        """The ordinary lines take until the batch has ended."""
+        if call.json["model"] == "deepseek-chat":
+            wait_until(lambda: any(each.looks >= vendor.ends_at for each in vendor.batches.values()))
+            return Reply.json(200, to_openai("now"))
+        return vendor(call)
+
+    upstream.answers(lambda call: answer(call) if call.path.endswith("/chat/completions") else vendor(call))
+    texts = ("one", "two", "three")
+    lines = [*(asked(OPENAI, text) for text in texts), *(asked("deepseek/deepseek-chat", text) for text in texts[:2])]
+    for number, each in enumerate(lines):
+        each["custom_id"] = str(number)
+    batch = ended(client, begin(client, lines))
+    assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (5, 1, [])
 
 
 def test_a_mode_that_is_none_is_refused(client: openai.OpenAI) -> None:
