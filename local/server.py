@@ -29,6 +29,7 @@ from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
+from .processors import OwnProcessor
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import EarlyHead, send_piece, takes_chunks, write
 from .turns import short_turns
@@ -109,9 +110,12 @@ class Server:
         self._wake: socket.socket | None = None
         self._stopping = False
         self._connections = Connections(most_connections)
+        self._processor: OwnProcessor | None = None
 
-    def serve(self, gateway: Gateway) -> None:
-        """Returns after `stop`, once the requests under way are answered or were given their time."""
+    def serve(self, gateway: Gateway, processor: OwnProcessor | None = None) -> None:
+        """Returns after `stop`, once the requests under way are answered or were given their time. What models answer is computed
+        on a processor, where one is given."""
+        self._processor = processor
         self._wake, woken = socket.socketpair()  # not before: each of several processes has its own
         with selectors.DefaultSelector() as selector, self._listener, self._wake, woken:
             selector.register(self._listener, selectors.EVENT_READ)
@@ -206,6 +210,8 @@ class Server:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
         keep_alive = head.keep_alive and not self._stopping
+        if self._processor:
+            self._processor.stay(anywhere=found.operation not in paths.MODEL_OPERATIONS)
         early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),

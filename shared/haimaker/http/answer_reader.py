@@ -42,6 +42,8 @@ class Reader(socket.SocketIO):
         self._cancel = cancel
 
     def limit(self, seconds: float) -> None:
+        if self.closed:  # by the last byte of a body with a length, from 3.11.8 on: https://github.com/python/cpython/pull/113260
+            return
         if self._limit_s is None:
             self._sock.settimeout(seconds)
         else:
