@@ -6,7 +6,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from haimaker.batches.runner import BatchRunner
 from haimaker.http.json import MAX_DIGITS
 from haimaker.http.request_ids import set_ending
+from haimaker.lean_dataclasses import replace
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError

@@ -7,9 +7,9 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
+from haimaker.lean_dataclasses import dataclass
 
 REQUEST_LINE_LIMIT = 8 * 1024
 HEAD_LIMIT = 32 * 1024
