@@ -32,7 +32,8 @@ IDLE_TIMEOUT_S = 75.0
 HEAD_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 120.0
 UPLOAD_TIMEOUT_S = 600.0
-RECEIVE_SIZE = 64 * 1024
+RECEIVE_SIZE, RECEIVE_SIZE_OF_HEAD = 64 * 1024, 8 * 1024
+"""Each connection that waits for a request holds as much as it is ready to receive."""
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_NAME}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
@@ -152,7 +153,7 @@ class RequestReader:
     def _read_sized(self, length: int, deadline_s: float) -> Iterator[bytes]:
         while length:
             if not self._buffer:
-                self._receive(deadline_s)
+                self._receive(deadline_s, RECEIVE_SIZE)
             piece = bytes(self._buffer[:length])
             del self._buffer[: len(piece)]
             length -= len(piece)
@@ -181,12 +182,12 @@ class RequestReader:
         del self._buffer[: end + 2]
         return line
 
-    def _receive(self, deadline_s: float) -> None:
+    def _receive(self, deadline_s: float, at_most: int = RECEIVE_SIZE_OF_HEAD) -> None:
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
         self._connection.settimeout(left_s)
-        data = self._connection.recv(RECEIVE_SIZE)
+        data = self._connection.recv(at_most)
         if not data:
             raise ClientLeft
         self._buffer += data
