@@ -23,6 +23,7 @@ from .environment import file_of_variables, misspelt, read_environment
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
+from .processors import OwnProcessor
 from .server import GRACE_S, Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
 
@@ -110,7 +111,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     assert runner is None or isinstance(runner, BatchRunner)
     if runner:
         runner.resume()
-    server.serve(gateway)
+    server.serve(gateway, OwnProcessor(os.getppid() + worker.place if worker else os.getpid()))
     if runner:
         runner.stop(GRACE_S)
     gateway.observer.close()

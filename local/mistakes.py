@@ -43,6 +43,11 @@ class Mistakes:
     """What each has on its account, and since when."""
     _lock: Lock = field(default_factory=Lock)
 
+    @property
+    def has_any(self) -> bool:
+        """Of anybody; where it has none, nobody's name is worth its hash."""
+        return bool(self._senders)
+
     def note(self, sender: str, weight: float = 1) -> None:
         """One more mistake of an address or a key, or as much as so many."""
         if not self.per_minute or not weight:

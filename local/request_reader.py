@@ -7,9 +7,12 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from math import ceil
 
 from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
 from haimaker.lean_dataclasses import dataclass
+
+from .waits import limit_reads
 
 REQUEST_LINE_LIMIT = 8 * 1024
 HEAD_LIMIT = 32 * 1024
@@ -72,6 +75,8 @@ class RequestReader:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
+        self._limit_s = 0.0
+        """How long a read waits."""
         self.is_inside = False
         """Whether a body was begun and not read to its end: where the next request starts is then not known."""
 
@@ -183,11 +188,16 @@ class RequestReader:
         return line
 
     def _receive(self, deadline_s: float, at_most: int = RECEIVE_SIZE_OF_HEAD) -> None:
-        left_s = deadline_s - time.monotonic()
+        left_s = ceil((deadline_s - time.monotonic()) * 10) / 10  # so that a wait as long as the last one asks for nothing
         if left_s <= 0:
             raise TimeoutError
-        self._connection.settimeout(left_s)
-        data = self._connection.recv(at_most)
+        if left_s != self._limit_s:
+            self._limit_s = left_s
+            limit_reads(self._connection, left_s)
+        try:
+            data = self._connection.recv(at_most)
+        except BlockingIOError:
+            raise TimeoutError from None
         if not data:
             raise ClientLeft
         self._buffer += data

@@ -7,7 +7,6 @@ comes from the route, `resource`; the path differs by stage and base path mappin
 
 import base64
 import re
-from binascii import Error as NotBase64
 from collections.abc import Collection, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
@@ -158,5 +157,5 @@ def _body(event: JSON) -> bytes:
         return str(text).encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text)
-    except NotBase64 as error:
+    except ValueError as error:
         raise BadRequestError("The request's body is not in the encoding that it says.") from error
