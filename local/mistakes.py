@@ -10,13 +10,13 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from threading import Lock
 
 from haimaker.accounts.keys import owner_of
 from haimaker.http.errors import RateLimitError
+from haimaker.lean_dataclasses import dataclass, field
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 

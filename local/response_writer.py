@@ -7,11 +7,11 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
 from haimaker.http.values import Response
+from haimaker.lean_dataclasses import dataclass
 
 from .request_reader import Head
 
