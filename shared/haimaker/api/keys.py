@@ -5,7 +5,6 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from haimaker.api.account_admin import apply_fields, get_account, read_flag, to_
 from haimaker.api.account_filters import read_account_query
 from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import FOREVER, duration_to_s, to_usd
 from haimaker.settings.settings import Settings
