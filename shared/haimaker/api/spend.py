@@ -43,7 +43,7 @@ OF_BATCHES = ("batch", "batch_line", "custom_id", "asked_before")
 def logs(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
-    page, wanted = Page.from_request(request), Filter.from_request(request)
+    page, wanted = Page.from_request(request, has_costs=True), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
     if request_id := request.query.get("request_id"):
         one = store.record(request_id)

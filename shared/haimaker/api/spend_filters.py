@@ -60,9 +60,9 @@ class Page(NamedTuple):
     """The dearest first."""
 
     @classmethod
-    def from_request(cls, request: Request) -> "Page":
-        """Reads `limit`, `cursor`, `order` and `sort_by`. Raises BadRequestError."""
-        sort_by, order = request.query.get("sort_by", SORTS[0]), request.query.get("order", "desc")
+    def from_request(cls, request: Request, *, has_costs: bool = False) -> "Page":
+        """Reads `limit`, `cursor` and `order`, and of a list with costs `sort_by`. Raises BadRequestError."""
+        sort_by, order = request.query.get("sort_by", SORTS[0]) if has_costs else SORTS[0], request.query.get("order", "desc")
         if sort_by not in SORTS:
             raise invalid_value("sort_by", f"one of {', '.join(SORTS)}")
         if order not in (("desc",) if sort_by == "spend" else ("asc", "desc")):

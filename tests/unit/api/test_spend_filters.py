@@ -64,7 +64,7 @@ COST = "0000000000000000007@001790000000000000#r-1"
     ],
 )
 def test_pages(query, page):
-    assert Page.from_request(asked(**query)) == page
+    assert Page.from_request(asked(**query), has_costs=True) == page
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_groups(text, found):
 READERS = {
     "span": lambda request: DateRange.from_request(request, NOW_S),
     "days": lambda request: DateRange.from_request(request, NOW_S).days(),
-    "page": Page.from_request,
+    "page": lambda request: Page.from_request(request, has_costs=True),
     "filter": Filter.from_request,
     "grouping": grouping,
 }
