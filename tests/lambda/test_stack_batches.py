@@ -34,10 +34,10 @@ def line(name: str, **fields: Any) -> dict[str, Any]:
     return {"custom_id": name, "method": "POST", "url": CHAT, "body": body}
 
 
-def begin(client: openai.OpenAI, lines: list[dict[str, Any]]) -> Any:
+def begin(client: openai.OpenAI, lines: list[dict[str, Any]], **options: Any) -> Any:
     data = "\n".join(map(json.dumps, lines)).encode()
     file = client.files.create(file=("lines.jsonl", data), purpose="batch")
-    return client.batches.create(input_file_id=file.id, endpoint=lines[0].get("url", CHAT), completion_window="24h")
+    return client.batches.create(input_file_id=file.id, endpoint=lines[0].get("url", CHAT), completion_window="24h", **options)
 
 
 def rows(client: openai.OpenAI, file_id: str | None) -> list[dict[str, Any]]:
@@ -280,7 +280,7 @@ def test_the_state_of_a_batch_costs_a_fraction_of_a_write_a_line(request, tables
     batches.stack.upstream.answers(answers_its_line)
     key = batches.stack.key(budget_nanousd=10**9)
     client = batches.openai_client(key)
-    batch = begin(client, [line(f"line-{each}") for each in range(number)])
+    batch = begin(client, [line(f"line-{each}") for each in range(number)], metadata={"haimaker_mode": "now"})
     batches.stack.front.take()
     batches.deliver()
     calls = batches.stack.front.take()
