@@ -75,7 +75,8 @@ class Gateway(Services):
         from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
-        store = open_store(settings)
+        lost: list[int] = []
+        store = open_store(settings, lost.append)
         keys.install_admin(store, settings)
         credentials = ProcessCredentials(
             settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
@@ -93,6 +94,8 @@ class Gateway(Services):
             from haimaker.observability.prometheus import PrometheusMetrics
 
             gateway.observer.prometheus = PrometheusMetrics()
+        for requests in lost:
+            gateway.observer.reservations_lost(requests)
         if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
             from haimaker.observability import otlp
 
