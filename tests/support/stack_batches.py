@@ -55,14 +55,17 @@ class StackBatches:
         self._door.shutdown()
         self._door.server_close()
 
-    def load(self, name: str, **environment: str) -> LoadedFunction:
-        settings = {
+    def settings(self) -> dict[str, str]:
+        """Of the functions."""
+        return {
             "HAIMAKER_FILES_BUCKET": BUCKETS["Files"],
             "HAIMAKER_BATCH_QUEUE": self.queue,
             "HAIMAKER_BATCH_WORKERS": str(self.workers),
             "HAIMAKER_DEMO": "true",
         }
-        return self.stack.load(name, **settings, **environment)
+
+    def load(self, name: str, **environment: str) -> LoadedFunction:
+        return self.stack.load(name, **self.settings(), **environment)
 
     # What clients do.
 

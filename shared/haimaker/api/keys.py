@@ -5,7 +5,6 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haimaker.accounts import aliases
@@ -18,6 +17,7 @@ from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, t
 from haimaker.api.account_filters import AccountFilter
 from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import FOREVER, duration_to_s, to_usd
 from haimaker.settings.settings import Settings

@@ -7,7 +7,6 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from shutil import rmtree
 from threading import Condition
 from typing import BinaryIO
 
@@ -364,6 +363,8 @@ class BatchRun:
         self._directory.close(self.batch)
         if self._journal:
             self._journal.close()
+        from shutil import rmtree  # with its archives' compressions: not before a batch is over
+
         rmtree(self._folder, ignore_errors=True)
 
     def journal(self) -> Journal:
