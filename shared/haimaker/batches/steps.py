@@ -30,6 +30,7 @@ from haimaker.batches.pace import halves
 from haimaker.batches.part_run import LATE_S, PartRun, Tools, find_requests
 from haimaker.batches.parts import Cutter, Part, lines_key, read_segments, sum_up
 from haimaker.batches.queued import TIMER_S, Message
+from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request
@@ -269,8 +270,7 @@ class Steps:
         return batch, []
 
     def _close_pools(self, batch: Batch) -> None:
-        for account_id in batch.body["pools"]:
-            self._tools.store.close_pool(account_id, batch.id)
+        close_pools(self._tools.store, batch)
 
     def _fail(self, batch: Batch, errors: list[JSON]) -> None:
         self._close_pools(batch)
