@@ -4,8 +4,7 @@ Claude in Anthropic's own format, for what Converse has no place for.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import anthropic, bedrock
 from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provider
 

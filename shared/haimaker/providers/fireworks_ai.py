@@ -3,8 +3,7 @@
 https://docs.fireworks.ai/api-reference/post-chatcompletions
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers.common import MAX_TOKENS, NEVER_STREAMS
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, NativeBatches, Provider
 from haimaker.providers.responses_format import responses_at

@@ -3,8 +3,7 @@
 https://console.groq.com/docs/openai, …/docs/api-reference#chat-create: fields it does not know are refused.
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.models.matching import OTHERS
 from haimaker.providers.common import NEVER_STREAMS, OPENAI_ONLY, REASONING, voices
 from haimaker.providers.family_rules import FamilyRule

@@ -5,8 +5,8 @@ locations: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/learn/loca
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from haimaker.lean_dataclasses import replace
 from haimaker.models.matching import OTHERS
 from haimaker.providers import anthropic, gemini, mistral
 from haimaker.providers.common import MAX_TOKENS, REASONING, voices

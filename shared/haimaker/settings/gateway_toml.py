@@ -8,12 +8,12 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from haimaker.accounts.sign_in import read_sign_in
 from haimaker.http.values import AttemptTimeouts
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, ROUTABLE
 from haimaker.observability.redaction import BUILT_IN, Redaction
