@@ -53,8 +53,6 @@ from haimaker.store.model_counters import model_charges, model_releases, model_r
 from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
 
-LATE_S = 5
-"""How long before its deadline a reservation that is given back may be met by who charges it as lost, by another clock."""
 MOST_CHARGED = 4
 """Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
 ROUNDS = 5
@@ -162,8 +160,10 @@ class DynamoStore:
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
     def release(self, reservation: Reservation) -> bool:
-        if self._clock() >= reservation.deadline_s - LATE_S:
-            return self._release_late(reservation)
+        if ledger.may_be_lost(reservation, self._clock()):  # who charges it as lost has its record written, or finds this one
+            kept, _ = self.kept.keep(ledger.free_record(reservation), reservation)
+            ended = self._end(reservation, self.kept.join(kept, reservation), reservation.tokens if kept.status == "lost" else 0)
+            return ended is not None and kept.status != "lost"
         more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
         names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
         values = {**more.values, ":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
@@ -174,15 +174,6 @@ class DynamoStore:
             return failed.repeated
         dynamo_pools.give_back(self._update, place, reservation, reservation.amount_nanousd)
         return True
-
-    def _release_late(self, reservation: Reservation) -> bool:
-        """Through a record, as a settle: who charges it as lost may have written one, which is charged then; or finds this one."""
-        lost = ledger.lost_record(reservation)
-        free = replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
-        kept = self.kept.join(self.kept.keep(free, reservation)[0], reservation)
-        return (
-            self._end(reservation, kept, reservation.tokens if kept.status == "lost" else 0) is not None and kept.status != "lost"
-        )
 
     def open_pool(self, reservation: Reservation) -> Denied | None:
         return dynamo_pools.open_pool(self._update, self._read, self.reserve, reservation)
