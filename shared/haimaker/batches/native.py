@@ -39,6 +39,8 @@ FOLLOWED = (PLANNED, SENDING, RUNNING)
 """States in which the provider is asked for the next one."""
 LIVE = (*FOLLOWED, ENDED, LOST)
 """States in which nobody else is to ask the lines."""
+UNREAD = (*FOLLOWED, ENDED)
+"""States in which there may be answers that nobody has read."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 10.0, 300.0, 1.5
 MOST_TRIES = 5
 """Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
@@ -128,12 +130,20 @@ def read_parts(batch: Batch) -> list[NativePart]:
     return [NativePart(**part) for part in batch.body.get("native", ())]
 
 
-class PartFiles(Protocol):
-    """Where the lines of parts are, by name."""
+def unread_names(batch: Batch) -> set[str]:
+    return {part.name for part in read_parts(batch) if part.state in UNREAD}
 
-    def append(self, name: str, line: bytes) -> None: ...
+
+class PartLines(Protocol):
+    """The lines of parts, by name."""
 
     def lines(self, name: str) -> Iterator[bytes]: ...
+
+
+class PartFiles(PartLines, Protocol):
+    """Where they are put together."""
+
+    def append(self, name: str, line: bytes) -> None: ...
 
     def delete(self, name: str) -> None: ...
 
@@ -157,7 +167,7 @@ class ProviderCalls(Protocol):
         """Raises APIError where there is no answer; TransportError while its body is read."""
 
 
-def items_of(part: NativePart, files: PartFiles) -> Iterator[tuple[int, bytes]]:
+def items_of(part: NativePart, files: PartLines) -> Iterator[tuple[int, bytes]]:
     for line in files.lines(part.name):
         number, _, body = line.rstrip(b"\n").partition(b" ")
         yield int(number), body
@@ -168,7 +178,7 @@ class PartFollower:
     """Asks a provider for the next state of a part."""
 
     calls: ProviderCalls
-    files: PartFiles
+    files: PartLines
     save: Callable[[NativePart], None]
     """Keeps the part as it is now, before anything more is asked for. Raises StoreUnavailable."""
 
@@ -337,7 +347,7 @@ def waits(batch: Batch) -> bool:
     return bool(at_work) and all(at_work)
 
 
-def follow(batch: Batch, calls: ProviderCalls, files: PartFiles, change: Callable[[Batch, list[NativePart]], Batch]) -> Batch:
+def follow(batch: Batch, calls: ProviderCalls, files: PartLines, change: Callable[[Batch, list[NativePart]], Batch]) -> Batch:
     """Makes the steps of a batch that are due. `change` keeps its parts. Raises StoreUnavailable."""
     parts = read_parts(batch)
     for number, part in enumerate(parts):
