@@ -16,6 +16,8 @@ const KEPT = "haimaker.conversation";
 /** Of a request in code, in place of an image's own data. */
 const PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
+const PHONE = matchMedia("(max-width: 800px)");
+
 export function playground(app) {
   let { turns, wanted } = kept();
   let images = [];
@@ -168,7 +170,8 @@ export function playground(app) {
     app.draw();
   }
 
-  const settings = () => html`<section class="panel settings" @input=${change}>
+  /** On a phone they are behind the name of the model, so that the conversation is what is seen first. */
+  const settings = () => html`<details class="panel" ?open=${!PHONE.matches} @input=${change}><summary>${wanted.model || "No model"}: model and settings</summary><section class="settings" aria-label="Settings">
     ${field("Model", html`<input name="model" list="chat-models" autocomplete="off" spellcheck="false" .value=${wanted.model}>`)}
     ${field("Beside it", html`<input name="beside" list="chat-models" autocomplete="off" spellcheck="false" placeholder="nothing" .value=${wanted.beside}>`, "A second one, which answers the same.")}
     <datalist id="chat-models">${(models.data ?? []).map((id) => html`<option value=${id}></option>`)}</datalist>
@@ -184,7 +187,7 @@ export function playground(app) {
     </details>
     <label class="field check"><input name="stream" type="checkbox" .checked=${wanted.stream}><span>Stream the answer</span></label>
     ${models.error ? failure(models.error, () => models.load()) : nothing}
-  </section>`;
+  </section></details>`;
 
   let keyError = null;
 
@@ -248,6 +251,8 @@ export function playground(app) {
   const show = () => html`
     ${heading("Playground", "Talk to a model, or to two side by side, and take the request with you.", html`<button type="button" @click=${clear}>Start again</button>`)}
     <div class="playground">${settings()}${app.generating ? talk() : needsKey()}${shown()}</div>`;
+
+  PHONE.addEventListener("change", () => app.draw());
 
   async function open(params) {
     wanted.model = params.get("model") ?? wanted.model;
