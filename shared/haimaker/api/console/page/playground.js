@@ -10,6 +10,7 @@ import { Loaded, choice, code, empty, failure, field, heading } from "./parts.js
 import { events } from "./sse.js";
 
 const EXAMPLE = "Count to 5";
+const FIRST_MODEL = "demo/count"; // which does as the example says
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"];
 const NOTHING_WANTED = { model: "", beside: "", system: "", text: "", temperature: "", max_tokens: "", effort: "", tools: "", schema: "", stream: true };
 const KEPT = "haimaker.conversation";
@@ -257,7 +258,7 @@ export function playground(app) {
   async function open(params) {
     wanted.model = params.get("model") ?? wanted.model;
     if (!models.data) await models.load();
-    wanted.model ||= models.data?.find((id) => id.startsWith("demo/")) ?? models.data?.[0] ?? "";
+    wanted.model ||= models.data?.find((id) => id === FIRST_MODEL) ?? models.data?.[0] ?? "";
     app.draw();
   }
 
