@@ -6,7 +6,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from haimaker.batches.runner import BatchRunner
 from haimaker.http.json import MAX_DIGITS
 from haimaker.http.request_ids import set_ending
+from haimaker.lean_dataclasses import replace
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
@@ -27,10 +27,11 @@ from .mistakes import Mistakes
 from .processors import OwnProcessor
 from .server import GRACE_S, Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
-from .workers import Worker, Workers
 
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
+
+    from .workers import Worker
 
 FILES = 8_192
 """Open files that are asked for; a connection and the call of a provider that it leads to are two."""
@@ -81,12 +82,14 @@ def main() -> int:
         return _serve(server, settings, greet)
     import haimaker.gateway  # noqa: F401 - once for all of them
 
+    from .workers import Workers
+
     gc.collect()
     gc.freeze()
     return Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS).run(greet)
 
 
-def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: Worker | None = None) -> int:
+def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: "Worker | None" = None) -> int:
     from haimaker.gateway import Gateway  # after the port is ours: it opens the store
 
     if worker:
@@ -118,7 +121,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     return 0
 
 
-def _join(gateway: "Gateway", worker: Worker) -> None:
+def _join(gateway: "Gateway", worker: "Worker") -> None:
     """Shares what is counted with the other workers, and charges what those that died had reserved. Raises StoreUnavailable."""
     if gateway.observer.prometheus:
         gateway.observer.prometheus.share(worker.counts / f"{worker.ending}.json")

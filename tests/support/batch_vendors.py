@@ -20,6 +20,7 @@ from typing import Any
 
 from anthropic.types.messages.batch_create_params import BatchCreateParams as AnthropicBatch
 from google.genai import types as gemini
+from mistralai.client.models import BatchJob, CreateBatchJobRequest
 from openai.types.batch_create_params import BatchCreateParams as OpenAIBatch
 from pydantic import TypeAdapter
 
@@ -27,6 +28,7 @@ from tests.support.fake_upstream import Call
 from tests.support.reply import JSON, Reply
 
 OPENAI_BATCH: TypeAdapter[Any] = TypeAdapter(OpenAIBatch)
+MISTRAL_BATCH: TypeAdapter[Any] = TypeAdapter(CreateBatchJobRequest)
 ANTHROPIC_BATCH: TypeAdapter[Any] = TypeAdapter(AnthropicBatch)
 GEMINI_CONTENTS: TypeAdapter[Any] = TypeAdapter(list[gemini.Content])
 
@@ -209,7 +211,8 @@ class AzureVendor(OpenAIVendor):
 
 
 class TogetherVendor(OpenAIVendor):
-    """https://docs.together.ai/docs/inference/batch/tutorial, https://docs.together.ai/reference/batch-create"""
+    """https://docs.together.ai/docs/inference/batch/tutorial, https://docs.together.ai/reference/batch-create, …/batch-list: a bare
+    list."""
 
     line_fields = frozenset({"custom_id", "body"})
     upload_path, purpose = "/v1/files/upload", "batch-api"
@@ -218,13 +221,28 @@ class TogetherVendor(OpenAIVendor):
         assert read_form(call)["file_name"]
         return super().upload(call)
 
+    def route(self, call: Call) -> Reply:
+        if call.method == "GET" and call.path.startswith("/v1/batches?"):
+            return Reply.raw(
+                200, json.dumps([*map(self.show, self.batches.values())]).encode(), {"content-type": "application/json"}
+            )
+        return super().route(call)
+
     def begin(self, batch: VendorBatch) -> Reply:
+        is_answered = not self.refusals and not self.swallows
         reply = super().begin(batch)
-        return Reply.json(201, {"job": self.show(batch)}) if batch.id in self.batches else reply
+        return Reply.json(201, {"job": self.show(batch)}) if is_answered else reply
 
     def show(self, batch: VendorBatch) -> JSON:
         shown = super().show(batch)
-        return shown | {"status": shown["status"].upper()}
+        known = {name: shown[name] for name in ("id", "endpoint", "input_file_id", "output_file_id", "error_file_id")}
+        return {
+            **known,
+            "status": shown["status"].upper(),
+            "progress": 50.0,
+            "error": batch.fails,
+            "created_at": to_iso(batch.created_s),
+        }
 
 
 class AnthropicVendor(Vendor):
@@ -352,7 +370,7 @@ class MistralVendor(OpenAIVendor):
 
     def create(self, body: JSON) -> Reply:
         assert body.keys() <= {"input_files", "model", "endpoint", "metadata", "timeout_hours"}
-        assert body["endpoint"] in ("/v1/chat/completions", "/v1/embeddings", "/v1/moderations")
+        MISTRAL_BATCH.validate_python(body)
         requests = {}
         for line in map(json.loads, self.files[body["input_files"][0]].splitlines()):
             assert line.keys() == {"custom_id", "body"}
@@ -364,7 +382,7 @@ class MistralVendor(OpenAIVendor):
         shown = super().show(batch)
         states = {"validating": "QUEUED", "in_progress": "RUNNING", "completed": "SUCCESS", "expired": "TIMEOUT_EXCEEDED"}
         counts = shown["request_counts"]
-        return {
+        told = {
             "id": batch.id,
             "object": "batch",
             "input_files": [batch.file_id],
@@ -378,6 +396,8 @@ class MistralVendor(OpenAIVendor):
             "succeeded_requests": counts["completed"],
             "created_at": int(batch.created_s),
         }
+        BatchJob.model_validate(told)
+        return told
 
 
 def read_form(call: Call) -> Mapping[str, bytes]:

@@ -3,7 +3,6 @@ LiteLLM's."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +13,7 @@ from haimaker.accounts.kinds import AccountKind, kind_of
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
 from haimaker.http.json import parse_json, to_whole_number
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, to_usd, window_to_duration
 from haimaker.store import MAX_MODEL_LIMITS, NEVER_S, NO_LIMIT, Account, Balance, ModelLimit, Store
 

@@ -7,7 +7,6 @@ hashes, and of metadata it is only said that they were changed. Names are LiteLL
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from haimaker.accounts.aliases import CLAIMS
@@ -16,6 +15,7 @@ from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
 from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import fields
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import NEVER_S, Account, Balance, ModelLimit, Store, ledger
 from haimaker.store.documents import Document, Documents

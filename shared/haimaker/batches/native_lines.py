@@ -7,6 +7,7 @@ did: what is due is sent and looked at, answers are settled, and what a provider
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from haimaker.batches.lines import ENDPOINTS, LineError, answer_row, read_line, 
 from haimaker.batches.native import (
     DONE,
     ENDED,
+    FOLLOWED,
     LIVE,
     LOST,
     REFUSED,
@@ -72,6 +74,8 @@ class NativeLines:
     def __init__(self, run: BatchAtWork, place: Place, folder: Path) -> None:
         self._run, self._place, self._folder = run, place, folder
         self._calls, self._files = place.worker.provider_batches, FolderFiles(folder)
+        self.next_step_s = inf
+        """When a provider is to be asked how far its batch is."""
 
     def plan(self, total: int) -> list[JSON]:
         """The parts of the batch; none where there is nothing to be saved, or its client does not want to wait."""
@@ -82,7 +86,25 @@ class NativeLines:
     def advance(self) -> Collection[int]:
         """Makes what steps are due, and settles what has been answered. Returns the lines that are at a provider. Raises
         StoreUnavailable, OSError."""
-        parts, elsewhere = read_parts(self._run.batch), set[int]()
+        elsewhere = set[int]()
+        for part, save in self._step():
+            if part.state in (ENDED, LOST) and not self._run.is_stuck:
+                part = self._settle(part, save)
+            if part.state == REFUSED:
+                part = part._replace(state=DONE)
+                save(part)
+            if part.state in LIVE:
+                elsewhere |= {line for line, _ in items_of(part, self._files)}
+        return elsewhere
+
+    def follow(self) -> None:
+        """Makes what steps are due, while lines are asked. Raises StoreUnavailable."""
+        for _ in self._step():
+            pass
+
+    def _step(self) -> Iterator[tuple[NativePart, Callable[[NativePart], None]]]:
+        """Each part after the step that was due, and what keeps it."""
+        parts = read_parts(self._run.batch)
         for number, part in enumerate(parts):
 
             def save(part: NativePart, number: int = number) -> None:
@@ -93,14 +115,8 @@ class NativeLines:
             if is_due(part, over=over) and not self._run.is_stuck:
                 follower, until_s = PartFollower(self._calls, self._files, save), give_up_s(self._run.batch)
                 part = follower.advance(part, is_over=over, give_up_s=until_s)
-            if part.state in (ENDED, LOST) and not self._run.is_stuck:
-                part = self._settle(part, save)
-            if part.state == REFUSED:
-                part = part._replace(state=DONE)
-                save(part)
-            if part.state in LIVE:
-                elsewhere |= {line for line, _ in items_of(part, self._files)}
-        return elsewhere
+            yield part, save
+        self.next_step_s = min((part.next_s for part in parts if part.state in FOLLOWED), default=inf)
 
     def _settle(self, part: NativePart, save: Callable[[NativePart], None]) -> NativePart:
         """Settles the answers of a part that has ended, and what each line of one that is lost may have cost. Raises

@@ -136,6 +136,8 @@ class ModelHold:
     """As it is in the version of the account that the request was checked against."""
     targets: tuple[str, ...] | None = field(default=None, compare=False)
     """The attempts that count, by `provider/model`; None for all, since the request names the model."""
+    requests: int = field(default=1, compare=False)
+    """Of those a minute; 0 of one that was answered already, which takes no tokens of a minute either."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import replace
+from haimaker.lean_dataclasses import fields, replace
 from haimaker.store import (
     NEVER_S,
     UNLIMITED,
@@ -42,7 +41,7 @@ from haimaker.store.windows import Repair, next_window_end, window_end
 
 ALWAYS_SAID = frozenset({"id", "name", "created_s", "models", "tags"})
 """Fields of an account that its text has whatever they are: earlier releases read no text without them."""
-_UNSAID: JSON = asdict(Account("", "", 0))
+_UNSAID = Account("", "", 0)
 IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
@@ -286,23 +285,26 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
 def encode_account(account: Account) -> str:
     """ASCII JSON of the fields that say something; not of the version, which is stored beside it. Each KB of an account costs
     whenever it is written."""
-    said = {name: value for name, value in asdict(account).items() if name in ALWAYS_SAID or value != _UNSAID[name]}
-    return json.dumps({name: value for name, value in said.items() if name != "version"}, separators=(",", ":"))
+    names = [name for name in _account_fields() if name != "version"]
+    said = {
+        name: getattr(account, name) for name in names if name in ALWAYS_SAID or getattr(account, name) != getattr(_UNSAID, name)
+    }
+    return json.dumps(said, separators=(",", ":"), default=vars)
 
 
 @lru_cache(maxsize=8_192)
 def decode_account(config: str, version: int) -> Account:
     """Remembered, since whoever lists keys, searches them or pages through them reads the same ones again and again."""
-    known = _account_fields()
-    values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
+    said = json.loads(config)
+    values: JSON = {name: said[name] for name in _account_fields() if name in said}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
     sequences = {name: tuple(values.get(name, ())) for name in ("models", "tags", "replaces")}
     return Account(**values | sequences | {"model_limits": limits, "version": version})
 
 
 @cache
-def _account_fields() -> frozenset[str]:
-    return frozenset(field.name for field in fields(Account))
+def _account_fields() -> Sequence[str]:
+    return tuple(field.name for field in fields(Account))
 
 
 def encode_reservation(kept: Reservation) -> str:

@@ -98,8 +98,8 @@ MODELS = f"""model, taken, window_end_s, CASE WHEN {IN_MINUTE} THEN requests ELS
     CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END FROM model_counters"""
 READ_MODELS = f"SELECT {MODELS} WHERE account_id = :id"
 MODELS_OF_PAGE = f"SELECT account_id, {MODELS} WHERE account_id IN (SELECT id {PAGE})"
-RESERVE_MODEL = f"""INSERT INTO model_counters VALUES (:id, :model, :amount, :never, :minute, 1, :tokens)
-    ON CONFLICT DO UPDATE SET taken = taken + :amount, requests = CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END + 1,
+RESERVE_MODEL = f"""INSERT INTO model_counters VALUES (:id, :model, :amount, :never, :minute, :requests, :tokens)
+    ON CONFLICT DO UPDATE SET taken = taken + :amount, requests = CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END + :requests,
     tokens = CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END + :tokens, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END"""  # noqa: S608
 CHARGE_MODEL = """UPDATE model_counters SET taken = taken + :taken,
     requests = requests + CASE WHEN minute = :minute THEN :requests ELSE 0 END,

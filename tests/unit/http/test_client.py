@@ -247,6 +247,7 @@ def test_who_waits_may_give_the_call_up(upstream: FakeUpstream, reply: Callable[
     cancel = CancelToken()
     cancel.patience = Patience(lambda: None, cancel.request, 0.02)
     assert isinstance(failure(upstream.url, cancel=cancel), Cancelled)
+    upstream.wait_for_calls(1)
     assert upstream.calls[0].closed_by_client.wait(4)
 
 

@@ -40,7 +40,7 @@ def upload(lines: bytes, call: BatchCall) -> UpstreamRequest:
     return UpstreamRequest(call.rules.upload, body, {"content-type": content_type})
 
 
-def read_upload(body: JSON) -> str:
+def read_upload(body: JSON, call: BatchCall) -> str:
     return str(body["id"])
 
 
