@@ -180,8 +180,8 @@ class Gateway(Services):
         return ProviderBatches(self, self.read)
 
     def accounts_of(self, account_id: str) -> tuple[Account, ...]:
-        """A key's account as it is now, and its team's. Raises APIError."""
-        account = self.accounts.read(account_id).account
+        """The account that a key has now, also one that was made anew, and its team's. Raises APIError."""
+        account = self.accounts.read_newest(account_id).account
         check_usable(account, time.time())
         billed = self.accounts.billed_accounts(account)
         return (billed.key, billed.team) if billed.team else (billed.key,)

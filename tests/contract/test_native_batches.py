@@ -348,6 +348,24 @@ def test_a_key_that_is_blocked_is_charged_for_what_its_provider_answered(
     nothing_is_left(desk, key, batch)
 
 
+@pytest.mark.parametrize("grace", [{}, {"grace_period": "1h"}], ids=["at once", "with grace"])
+def test_a_batch_goes_on_under_the_key_that_replaced_its_own(desk: Desk, upstream: FakeUpstream, grace: JSON) -> None:
+    """What is put aside moves with it, and what is charged is what the answers cost."""
+    key, vendor = desk.key(max_budget=1), vendor_of(OPENAI, upstream, ends_at=10**6)
+    batch = begin(sdk(desk, key), [asked(OPENAI, text) for text in ("one", "two", "three")])
+    until(sdk(desk, key), batch, lambda now: now.model_extra["provider_batches"][0]["status"] == "running")
+    spent, held, _ = desk.money(key)
+    renewed = desk.admin("/key/regenerate", key=key, **grace)["key"]
+    assert (spent, desk.money(renewed)[:2]) == (0, (0, held)), "nothing counts as spent"
+    for each in vendor.batches.values():
+        each.answers, each.looks = {custom_id: vendor.answer(body) for custom_id, body in each.requests.items()}, 10**6
+    batch = ended(sdk(desk, renewed), batch)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 3)
+    assert desk.money(renewed)[0] == 3 * PRICES[OPENAI]
+    nothing_is_left(desk, renewed, batch)
+    assert bool(grace) == (desk.chat(key, "demo/echo").status_code == 200)
+
+
 def test_a_batch_that_its_provider_forgot_is_charged_by_estimate(
     client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:

@@ -130,6 +130,12 @@ class AccountCache:
         self.keep(balance.account)
         return balance
 
+    def read_newest(self, account_id: str) -> Balance:
+        """The same of what goes on in a key's name, also when the key itself has ended since it was made anew."""
+        balance = self._get(account_id)
+        successor = balance.account.metadata.get(SUCCESSOR) if balance else None
+        return self.read_newest(successor) if successor else self.read(account_id)
+
     def billed_accounts(
         self, key: Account, end_user: str | None = None, *, fresh: bool = False, new_user: bool = False
     ) -> BilledAccounts:

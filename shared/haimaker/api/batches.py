@@ -71,8 +71,6 @@ def create(services: "Services", request: Request) -> Response:
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")
     lasts_s, metadata = read_lasts_s(body.get("output_expires_after"), "output_expires_after"), _read_metadata(body)
-    if metadata and metadata.get(MODE) == NATIVE and services.settings.batch_queue:
-        raise _invalid(f"metadata.{MODE}", f"'{NOW}' in the stack, which asks each line for itself")
     files = stored_files(services.settings, services.store)
     file = find(files, account, str(body["input_file_id"]), "input_file_id")
     if file.purpose != "batch":

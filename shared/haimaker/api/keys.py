@@ -44,7 +44,9 @@ def generate(store: Store, caller: Account, request: Request) -> JSON:
 
 def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/regenerate: a new key with the limits and the spend of the old one, which ends at once. Reservations of requests
-    that are under way count as spent."""
+    that are under way count as spent; batches that are go on under the new key."""
+    from haimaker.batches import successors  # few requests need it
+
     fields = _read_fields(store, caller, request, rotates=True)
     if account_id_for(fields.key) == caller.id:
         raise BadRequestError("A key can't regenerate itself.", param="key")
@@ -55,6 +57,8 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
         return replace(_with_fields(store, caller, account, fields), blocked=True)
 
     old = account_admin.update_account(store, account_id_for(fields.key), retire)
+    left = successors.take_pools(store, old.account)
+    old = get_account(store, old.account.id)
     key = auth.new_key()
     first, *later = (*old.account.replaces, old.account.id)
     account = replace(
@@ -67,11 +71,12 @@ def regenerate(store: Store, caller: Account, request: Request) -> JSON:
     )
     aliases.claim(store, account, instead_of=old.account.id)
     answer = _issue(store, key, account, old)
+    successors.put_aside(store, account, left)
+    until_s = int(time.time()) + (duration_to_s(fields.grace_period) or 0)
+    ended = replace(old.account, blocked=not fields.grace_period, expires_s=until_s, metadata={SUCCESSOR: account.id})
     if fields.grace_period:
-        until_s = int(time.time()) + (duration_to_s(fields.grace_period) or 0)
-        ended = replace(old.account, blocked=False, expires_s=until_s, metadata={SUCCESSOR: account.id})
         answer["former_key_valid_until"] = to_iso_time(until_s)
-    if not (store.update(ended) if fields.grace_period else store.delete(old.account.id)):
+    if not (store.update(ended) if fields.grace_period or left else store.delete(old.account.id)):
         store.delete(account.id)
         aliases.release(store, account)
         raise ConflictError("The key was regenerated or deleted by somebody else at the same moment.")

@@ -133,13 +133,13 @@ class ProviderBatches:
                 *(int(told_s) + LASTS_S, services.settings.default_max_output_tokens, batch.batch_id),
             )
         ]
-        if services.store.record(request.id) is None:
-            outcome = admission.reserve(services.store, wanted)
-            if isinstance(outcome, Granted):
-                return decision, billed, outcome, estimates.NO_LIMITS
         first, *others = wanted
-        settled = Granted(replace(first, siblings=tuple(others)), UNLIMITED, UNLIMITED)
-        return decision, billed, settled, estimates.NO_LIMITS
+        whole, record = replace(first, siblings=tuple(others)), services.store.record(request.id)
+        if record:
+            services.store.settle(whole, record, 0)  # who wrote it may have died before all was charged
+        elif isinstance(outcome := admission.reserve(services.store, wanted), Granted):
+            return decision, billed, outcome, estimates.NO_LIMITS
+        return decision, billed, Granted(whole, UNLIMITED, UNLIMITED), estimates.NO_LIMITS
 
 
 def _at_batch_rates(attempt: Attempt, rules: NativeBatches) -> Attempt:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from haimaker.adapters import batch_formats
 from haimaker.adapters.batch_formats import ENDED, BatchFormat, BatchStatus
-from haimaker.batches.native import NativePart, PartFiles, ProviderCalls, items_of
+from haimaker.batches.native import NativePart, PartLines, ProviderCalls, items_of
 from haimaker.http.client import TransportError, read_whole
 from haimaker.http.errors import BadGatewayError
 from haimaker.http.values import UpstreamRequest
@@ -29,7 +29,7 @@ class AnswerAt(NamedTuple):
 class PartAnswers:
     """Those of one part, by line. Raises APIError, TransportError and OSError when it is made."""
 
-    def __init__(self, part: NativePart, calls: ProviderCalls, files: PartFiles, path: Path) -> None:
+    def __init__(self, part: NativePart, calls: ProviderCalls, files: PartLines, path: Path) -> None:
         self._path, self._found = path, dict[int, AnswerAt]()
         wire = batch_formats.find(calls.rules(part.provider).format)
         lines = [number for number, _ in items_of(part, files)]

@@ -29,6 +29,7 @@ from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
 from haimaker.batches.place import Place
+from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
@@ -41,6 +42,10 @@ TELLS_EVERY_S = 1.0
 UNPOOLED_WAIT_S = 1.0
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
+
+
+class KeyRefused(Exception):
+    """The key of a batch does nothing any more, or was made anew: it is to be seen again, from the beginning."""
 
 
 class BatchRun:
@@ -108,13 +113,22 @@ class BatchRun:
             self._changed.notify_all()
 
     def _read_accounts(self) -> bool:
-        """False where they can't be read. A key that may do nothing any more has its batches cancelled."""
+        """False where they can't be read. A key that may do nothing any more has its batches cancelled, when it is looked at
+        once more: it may just be made anew."""
+        old_id = self.batch.body["account_id"]
         try:
-            self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
+            self._accounts = self._place.worker.accounts_of(old_id)
         except APIError as error:
             if error.status >= 500:
                 return False
-            self._cancelled = True
+            if self._accounts:
+                self.refuse()
+            else:
+                self._cancelled = True
+            return True
+        if (new_id := self._accounts[0].id) != old_id:
+            pools = [new_id if each == old_id else each for each in self.batch.body["pools"]]
+            self.batch = self._directory.change(self.batch, account_id=new_id, pools=pools)
         return True
 
     # Beginning: nothing is asked before all lines were read and the worst case is put aside.
@@ -165,8 +179,7 @@ class BatchRun:
         return not self._place.stopping.is_set()
 
     def _close_pools(self) -> None:
-        for account_id in self.batch.body["pools"]:
-            self._place.store.close_pool(account_id, self.batch.id)
+        close_pools(self._place.store, self.batch)
 
     def _fail(self, errors: list[JSON]) -> bool:
         self._close_pools()
@@ -272,7 +285,7 @@ class BatchRun:
         self._place.stopping.wait(seconds)
 
     def refuse(self) -> None:
-        self.cancel()
+        self._error = self._error or KeyRefused()
 
     def leave_room(self, response: Response) -> None:
         self._pace.leave_room(response)

@@ -83,8 +83,8 @@ class Shards:
         self._numbers.pop(account_id, None)
 
     def home(self, reservation: Reservation) -> int:
-        """The shard that a request meets. What an account limits for single models is counted in its own item alone."""
-        if reservation.shard is not None or reservation.models or reservation.pool or reservation.opens_pool:
+        """The shard that a request meets."""
+        if reservation.shard is not None or _is_bound(reservation):
             return reservation.shard or 0
         number = self.number(reservation.account_id)
         return self._asked.get(_asked(reservation), crc32(reservation.request_id.encode()) % number if number > 1 else 0)
@@ -127,7 +127,7 @@ class Shards:
             return home
         lacking = [[name for name, need in needs.items() if need and each[name] < need] for each in left]
         order = sorted(range(len(items)), key=lambda shard: (len(lacking[shard]), -left[shard]["money"]))
-        chosen = home if reservation.models else order[0]
+        chosen = home if _is_bound(reservation) else order[0]
         for reason in [reason for reason, name in LEFT.items() if name in lacking[chosen]]:
             donor = richest([item for item in items if item is not items[chosen]], reason, now_s)
             self.even(donor, items[chosen], now_s, reason, needs[LEFT[reason]])
@@ -286,6 +286,11 @@ def _left(item: Item, now_s: float) -> dict[str, int]:
         "requests": item.get(names["#rpm"], item["rpm_limit"]),
         "tokens": item.get(names["#tpm"], item["tpm_limit"]),
     }
+
+
+def _is_bound(reservation: Reservation) -> bool:
+    """Whether it can be at the account's own item alone: there are pools, and the counters of single models."""
+    return bool(reservation.models or reservation.pool or reservation.opens_pool)
 
 
 def _asked(reservation: Reservation) -> str:

@@ -162,7 +162,8 @@ def migrate(execute: Execute) -> int:
     version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(
-            f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
+            f"the file has version {version}, of a newer haimaker than this, which reads {SCHEMA_VERSION}: "
+            "run that one, or restore a backup"
         )
     for step in STEPS[version:]:
         for statement in filter(str.strip, step.split(";")):
