@@ -142,7 +142,8 @@ def migrate(execute: Execute) -> bool:
     version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(
-            f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
+            f"the file has version {version}, of a newer haimaker than this, which reads {SCHEMA_VERSION}: "
+            "run that one, or restore a backup"
         )
     if version == SCHEMA_VERSION:
         return False

@@ -6,7 +6,7 @@ import { budget, limitsOf, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
 import { form, message } from "./dialogs.js";
 import { moment, usd } from "./format.js";
-import { LIMITS, MODELS, TIME_PATTERN, changes, inputs } from "./limits.js";
+import { LIMITS, MODELS, TIME_PATTERN, changes, groups } from "./limits.js";
 import { Loaded, code, empty, field, goTo, heading, pager, searchField } from "./parts.js";
 import { days, daysAgo, series } from "./series.js";
 
@@ -57,7 +57,7 @@ export function keys(app) {
   function create() {
     form(app, {
       title: "New key",
-      content: html`<div class="fields">${inputs(FIELDS)}${expiry("never")}</div>`,
+      content: groups(FIELDS, {}, expiry("never")),
       verb: "Create the key",
       submit: async (given) => {
         const issued = await app.api.post("/key/generate", { ...changes(FIELDS, given), ...lasting(given) });
@@ -81,7 +81,7 @@ export function keys(app) {
   function edit(key) {
     form(app, {
       title: `Limits of ${name(key)}`,
-      content: html`<div class="fields">${inputs(FIELDS, key)}${expiry(key.expires ? moment(key.expires) : "as it is: never")}</div>`,
+      content: groups(FIELDS, key, expiry(key.expires ? moment(key.expires) : "as it is: never")),
       verb: "Save",
       submit: async (given) => {
         const changed = { ...changes(FIELDS, given, key), ...lasting(given) };

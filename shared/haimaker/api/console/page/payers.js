@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { budget, limitsOf, state } from "./account_parts.js";
 import { form } from "./dialogs.js";
-import { LIMITS, MODELS, changes, inputs } from "./limits.js";
+import { LIMITS, MODELS, changes, groups } from "./limits.js";
 import { Loaded, choice, empty, goTo, heading, pager, searchField } from "./parts.js";
 
 const KINDS = {
@@ -49,7 +49,7 @@ export function payers(app) {
     const fields = { [kind.id]: ["Id", "text", "as requests or keys name it"], ...kind.fields };
     form(app, {
       title: `New ${name}`,
-      content: html`<div class="fields">${inputs(fields)}</div>`,
+      content: groups(fields),
       verb: "Create",
       submit: async (given) => {
         await app.api.post(`${kind.path}/new`, changes(fields, given));
@@ -61,7 +61,7 @@ export function payers(app) {
   function edit(kind, account) {
     form(app, {
       title: `Limits of ${kind.label(account)}`,
-      content: html`<div class="fields">${inputs(kind.fields, account)}</div>`,
+      content: groups(kind.fields, account),
       verb: "Save",
       submit: async (given) => {
         await app.api.post(`${kind.path}/update`, { [kind.id]: account[kind.id], ...changes(kind.fields, given, account) });
