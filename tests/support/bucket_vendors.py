@@ -73,7 +73,8 @@ class FireworksVendor(Vendor):
     def show_dataset(self, dataset_id: str) -> JSON:
         """It can be used a moment after it was uploaded."""
         state = "READY" if dataset_id in self.seen else "UPLOADING"
-        self.seen.add(dataset_id)
+        if self.files[dataset_id]:
+            self.seen.add(dataset_id)
         return {"name": f"accounts/{self.account}/datasets/{dataset_id}", "state": state, "userUploaded": {}, "format": "CHAT"}
 
     @property
@@ -81,11 +82,10 @@ class FireworksVendor(Vendor):
         return self.__dict__.setdefault("_seen", set())
 
     def upload(self, call: Call, dataset_id: str) -> Reply:
-        assert self.files[dataset_id] == b""
+        assert dataset_id not in self.seen, "it is there already"
         form = read_form(call)
         assert form.keys() == {"file"}
         self.files[dataset_id] = form["file"]
-        self.seen.discard(dataset_id)
         return Reply.json(200, {"id": dataset_id, "object": "file", "bytes": len(form["file"])})
 
     def create(self, body: JSON, job_id: str) -> Reply:
