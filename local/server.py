@@ -216,7 +216,8 @@ class Server:
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
         keep_alive = head.keep_alive and not self._stopping
         if self._processor:
-            self._processor.stay(anywhere=found.operation not in paths.MODEL_OPERATIONS)
+            is_admin = found.operation not in paths.MODEL_OPERATIONS
+            self._processor.choose(anywhere=is_admin, others=self._connections.answering)
         early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),

@@ -160,6 +160,10 @@ class DynamoStore:
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
     def release(self, reservation: Reservation) -> bool:
+        if ledger.may_be_lost(reservation, self._clock()):  # who charges it as lost has its record written, or finds this one
+            kept, _ = self.kept.keep(ledger.free_record(reservation), reservation)
+            ended = self._end(reservation, self.kept.join(kept, reservation), reservation.tokens if kept.status == "lost" else 0)
+            return ended is not None and kept.status != "lost"
         more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
         names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
         values = {**more.values, ":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}

@@ -39,6 +39,8 @@ from haimaker.store.model_counters import (
 )
 from haimaker.store.windows import Repair, next_window_end, window_end
 
+LATE_S = 5
+"""How far the clocks of two that see to one reservation may be apart, with what the calls of one of them take."""
 ALWAYS_SAID = frozenset({"id", "name", "created_s", "models", "tags"})
 """Fields of an account that its text has whatever they are: earlier releases read no text without them."""
 _UNSAID = Account("", "", 0)
@@ -237,6 +239,17 @@ def lost_record(reservation: Reservation) -> Record:
         team = next((other.removeprefix("team#") for other in others if other.startswith("team#")), None)
         detail |= {"charged": [reservation.account_id] if reservation.account_id != key else [], "team_id": team}
     return Record(reservation.request_id, key, reservation.now_s, "lost", reservation.amount_nanousd, detail)
+
+
+def may_be_lost(reservation: Reservation, now_s: float) -> bool:
+    """Whether somebody may be charging a reservation as lost, by a clock that is a little ahead."""
+    return now_s >= reservation.deadline_s - LATE_S
+
+
+def free_record(reservation: Reservation) -> Record:
+    """The record of a request that was given back when it might have been charged as lost: it cost nothing, also of its models."""
+    lost = lost_record(reservation)
+    return replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
 
 
 def with_account(kept: Record, reservation: Reservation) -> Record | None:
