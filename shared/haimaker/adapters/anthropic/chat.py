@@ -182,8 +182,8 @@ def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | No
 
 def end_chunks(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
-    if told := _usage(answer):
-        yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
+    if used := _usage(answer):
+        yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **used, **_container(answer)})
 
 
 def usage_so_far(answer: Answer) -> JSON | None:
