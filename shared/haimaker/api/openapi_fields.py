@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from haimaker.api import account_filters, audit, batches, file_uploads, files, spend_filters, stored_responses
 from haimaker.api.accounts import CHANGES, END_USERS, SHOWS, TEAMS
+from haimaker.store import account_query
 from haimaker.validation import field_types
 from haimaker.validation.shapes import Shape
 
@@ -121,7 +122,7 @@ PARAMETERS: Mapping[str, Mapping[str, object]] = {
     **{key: {"type": "integer", "minimum": 0} for key in ("limit", "page", "size", "top", "hours", "pageSize")},
     **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
     **{key: {"type": "string", "enum": ["asc", "desc"]} for key in ("order", "sort_order")},
-    "sort_by": {"type": "string", "enum": [*account_filters.ORDERS, *spend_filters.SORTS[:1]]},
+    "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
 """Of those that are no texts."""
