@@ -39,7 +39,6 @@ from haimaker.store.dynamo_expressions import (
     ALLOWS_REQUEST,
     ALLOWS_TOKENS,
     CHARGE,
-    CORRECT,
     EXISTS,
     GIVE_BACK,
     HELD,
@@ -193,15 +192,7 @@ class DynamoStore:
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
         changes = {":difference": difference_nanousd, ":counted": difference_nanousd - earlier_nanousd}
-        items = self.shards.read_all(account_id)
-        if len(items) > 1:
-            is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            return is_seen and self.shards.correct(items, CORRECT, changes)
-        try:
-            self._update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
-        except ConditionFailed as failed:
-            return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
-        return True
+        return dynamo_refunds.correct(self.shards, self._update, self._read, account_id, total_nanousd, changes)
 
     def amend(self, record: Record) -> bool:
         return dynamo_refunds.amend(self.kept, record)
