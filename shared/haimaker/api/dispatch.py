@@ -261,7 +261,7 @@ def _google_tokens(services: "Services", request: Request) -> Response:
 
 def _google_unserved(services: "Services", request: Request) -> Response:
     """What else Google's API does with a model."""
-    services.accounts.authenticate(request.headers)
+    services.accounts.authenticate(request.headers, fresh=True)
     name = request.path.get("id", "")[:200]
     raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
 
