@@ -7,9 +7,11 @@ from typing import Any
 import openai
 import pytest
 
+from haimaker.api.provider_batches import ProviderBatches
 from haimaker.models.catalog import find_model
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
+from haimaker.routing.config import BatchSettings
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import environment, sdk
 from tests.contract.test_batches import begin, ended, line, nothing_is_left, rows, until
@@ -269,6 +271,27 @@ def test_few_lines_and_those_whose_client_will_not_wait_are_asked_now(
     vendor = vendor_of(OPENAI, upstream)
     batch = run(client, OPENAI, *texts, **options)
     assert (batch.request_counts.completed, len(vendor.batches)) == (len(texts), natively)
+
+
+@pytest.mark.parametrize("model", [FIREWORKS, VERTEX, BEDROCK])
+def test_batches_that_need_an_account_a_bucket_or_a_role_are_used_where_they_are_named(
+    model: str, client: openai.OpenAI, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProviderBatches, "settings", BatchSettings(least_lines=3))
+    vendor = vendor_of(model, upstream)
+    batch = run(client, model, "one", "two", "three")
+    assert (batch.request_counts.failed, vendor.batches, len(vendor.ordinary)) == (0, {}, len(all_of(model, "123")))
+
+
+def test_lines_that_become_one_table_have_one_schema(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+    vendor, lines = vendor_of(VERTEX, upstream), [asked(VERTEX, str(number)) for number in range(6)]
+    for number, each in enumerate(lines):
+        schema = {"type": "object", "properties": {"ab"[number % 2]: {"type": "string"}}}
+        each["body"]["response_format"] = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+    batch = ended(client, begin(client, lines))
+    assert (batch.request_counts.completed, vendor.ordinary) == (6, [])
+    assert [[text_of(body) for body in each.requests.values()] for each in vendor.batches.values()] == [list("024"), list("135")]
+    assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == list("012345")
 
 
 def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: Desk, upstream: FakeUpstream) -> None:

@@ -124,6 +124,7 @@ class AccountCache:
         administrator's that other settings than this gateway's name."""
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
+            self._cached.pop(account_id, None)
             raise auth.unknown_key()
         if successor := balance.account.metadata.get(SUCCESSOR):
             if balance.account.expires_s <= time.time():

@@ -63,6 +63,8 @@ class NativeCall(NamedTuple):
     """By the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
+    alike: str = ""
+    """What all lines of one batch have alike besides, as a digest."""
 
 
 class NativePart(NamedTuple):
