@@ -9,7 +9,7 @@ const FENCE = /^ {0,3}(`{3,}|~{3,})(?![`~])([^`]*)$/;
 const LANGUAGE = /^\s*([\w+#.-]*)/;
 const HEADING = /^ {0,3}(#{1,6})\s+(\S.*)$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
-const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])|\[([^[\]]+)\]\((https?:\/\/[^\s)]{1,2000})\)/g;
+const INLINE = /(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\*\*(.+?)\*\*|(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])|\[([^[\]]+)\]\((https?:\/\/[^\s)]{1,2000})\)/g;
 
 /** The blocks of a text, also of one whose last block is still coming. Pure. */
 export function blocks(text) {
