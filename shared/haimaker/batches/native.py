@@ -47,7 +47,7 @@ MOST_TRIES = 5
 MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
 LAST_S = 7_200
-"""Before the end of our batch, in which what its providers' have not answered is asked as all other lines are. One may wait for three
+"""Before our batch ends, in which what its providers' have not answered is asked as all other lines are. One waits up to three
 days, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini, or for ever,
 https://docs.fireworks.ai/guides/batch-inference."""
 GRACE_S = 7_200
