@@ -378,6 +378,16 @@ class MistralVendor(OpenAIVendor):
             requests[line["custom_id"]] = line["body"] | {"model": body["model"]}
         return self.begin(VendorBatch(self.new_id("job"), requests, body["endpoint"], body["input_files"][0]))
 
+    def content(self, file_id: str) -> bytes:
+        """The body of a failure is JSON in a text."""
+        rows = [json.loads(row) for row in super().content(file_id).splitlines()]
+        for row in rows:
+            response = row["response"] or {"status_code": 200}
+            if response["status_code"] >= 400:
+                error = {"object": "error", "type": "invalid_request_file", "param": None, "code": "3310"}
+                response["body"] = json.dumps(error | {"message": response["body"]["error"]["message"], "raw_status_code": 400})
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
     def show(self, batch: VendorBatch) -> JSON:
         shown = super().show(batch)
         states = {"validating": "QUEUED", "in_progress": "RUNNING", "completed": "SUCCESS", "expired": "TIMEOUT_EXCEEDED"}

@@ -72,7 +72,7 @@ class Observer:
         fields = fields_of(record)
         if self.otlp:
             self.otlp.request(record, fields, attempts, headers)
-        self._count("request", fields, metrics.record_counts(record))
+        self._count("request", fields, metrics.record_counts(record) if self.metrics_on else {})
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""

@@ -340,5 +340,10 @@ def sort_key(time_s: float, name: str = "") -> str:
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
 
 
+def cost_key(record: Record) -> str:
+    """A text that sorts by cost, then by time and name."""
+    return f"{record.cost_nanousd:019d}@{sort_key(record.started_s, record.request_id)}"
+
+
 def time_of_sort_key(place: str) -> float:
     return int(place[:18]) / 1_000_000

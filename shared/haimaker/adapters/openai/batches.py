@@ -91,7 +91,8 @@ def from_results(pieces: Iterable[bytes], custom_ids: Sequence[str]) -> Iterator
         if not custom_id:
             continue
         if isinstance(status, int) and "body" in response:
-            yield BatchAnswer(custom_id, status, dumps(response["body"]))
+            body = response["body"]  # Mistral's of a failure is JSON in a text
+            yield BatchAnswer(custom_id, status, body.encode() if isinstance(body, str) else dumps(body))
         elif error and error.get("code") not in UNMADE:
             yield BatchAnswer(custom_id, REFUSED, dumps({"error": error}))
         else:
