@@ -211,6 +211,8 @@ class BudgetAlert:
     percent: int | None = None
     """Of the budget; None for the soft budget."""
     window_end_s: int = NEVER_S
+    alias: str = ""
+    """What people call the account."""
 
 
 @dataclass(frozen=True, slots=True)

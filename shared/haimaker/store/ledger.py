@@ -289,7 +289,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
     """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
-        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s, balance.account.alias or "")
         for amount, percent in reservation.alerts_at
         if spent - cost < amount <= spent
     )
