@@ -34,6 +34,11 @@ KEYLESS = SIGN_IN | {
     "index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"
 }  # fmt: skip
 """Operations that need no key."""
+READS_MUCH = frozenset({
+    "key_list", "team_show", "end_user_show", "spend_logs", "spend_report", "spend_keys", "audit_list", "refusals_list",
+    "providers_list", "batches_overview", "auto_router_list", "models_list", "gemini_models_list", "models_hub",
+})  # fmt: skip
+"""Operations whose answers are long, or made of much that is kept: others are to be answered beside them."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
