@@ -6,7 +6,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,21 +13,25 @@ from typing import TYPE_CHECKING
 from haimaker.batches.runner import BatchRunner
 from haimaker.http.json import MAX_DIGITS
 from haimaker.http.request_ids import set_ending
+from haimaker.lean_dataclasses import replace
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings
 from haimaker.store import StoreUnavailable
 from haimaker.validation.settings import SettingsError
 
 from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
+from .home import find_problem
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
+from .processors import OwnProcessor
 from .server import GRACE_S, Server
 from .welcome import base_url, cannot_listen, misspelt_lines, welcome
-from .workers import Worker, Workers
 
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
+
+    from .workers import Worker
 
 FILES = 8_192
 """Open files that are asked for; a connection and the call of a provider that it leads to are two."""
@@ -79,12 +82,14 @@ def main() -> int:
         return _serve(server, settings, greet)
     import haimaker.gateway  # noqa: F401 - once for all of them
 
+    from .workers import Workers
+
     gc.collect()
     gc.freeze()
     return Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS).run(greet)
 
 
-def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: Worker | None = None) -> int:
+def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: "Worker | None" = None) -> int:
     from haimaker.gateway import Gateway  # after the port is ours: it opens the store
 
     if worker:
@@ -96,6 +101,8 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     except StoreUnavailable as error:
+        if settings.store == "sqlite" and (problem := find_problem(settings.home)):
+            return _fail(f"haimaker: {problem} Name another folder: HAIMAKER_HOME=... {START}")
         where = f" (HAIMAKER_HOME is {settings.home})" if settings.store == "sqlite" else ""
         return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:
@@ -107,14 +114,14 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     assert runner is None or isinstance(runner, BatchRunner)
     if runner:
         runner.resume()
-    server.serve(gateway)
+    server.serve(gateway, OwnProcessor(os.getppid() + worker.place if worker else os.getpid()))
     if runner:
         runner.stop(GRACE_S)
     gateway.observer.close()
     return 0
 
 
-def _join(gateway: "Gateway", worker: Worker) -> None:
+def _join(gateway: "Gateway", worker: "Worker") -> None:
     """Shares what is counted with the other workers, and charges what those that died had reserved. Raises StoreUnavailable."""
     if gateway.observer.prometheus:
         gateway.observer.prometheus.share(worker.counts / f"{worker.ending}.json")

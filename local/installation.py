@@ -1,6 +1,6 @@
 """How this program came here: as a clone with a Makefile, or as an installed package; and which version it is."""
 
-import tomllib
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,7 +14,8 @@ BOTO = "make tools" if IS_CLONE else "pip install 'haimaker[aws]'"
 
 def current_version() -> str:
     if IS_CLONE:
-        return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+        found = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+        return found[1] if found else "unknown"
     from importlib.metadata import PackageNotFoundError, version  # 2 MB
 
     try:

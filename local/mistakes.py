@@ -10,13 +10,13 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from threading import Lock
 
 from haimaker.accounts.keys import owner_of
 from haimaker.http.errors import RateLimitError
+from haimaker.lean_dataclasses import dataclass, field
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -42,6 +42,11 @@ class Mistakes:
     _senders: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     """What each has on its account, and since when."""
     _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def has_any(self) -> bool:
+        """Of anybody; where it has none, nobody's name is worth its hash."""
+        return bool(self._senders)
 
     def note(self, sender: str, weight: float = 1) -> None:
         """One more mistake of an address or a key, or as much as so many."""

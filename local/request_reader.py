@@ -7,9 +7,12 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from math import ceil
 
 from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
+from haimaker.lean_dataclasses import dataclass
+
+from .waits import limit_reads
 
 REQUEST_LINE_LIMIT = 8 * 1024
 HEAD_LIMIT = 32 * 1024
@@ -32,11 +35,12 @@ IDLE_TIMEOUT_S = 75.0
 HEAD_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 120.0
 UPLOAD_TIMEOUT_S = 600.0
-RECEIVE_SIZE = 64 * 1024
+RECEIVE_SIZE, RECEIVE_SIZE_OF_HEAD = 64 * 1024, 8 * 1024
+"""Each connection that waits for a request holds as much as it is ready to receive."""
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_NAME}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
-_HEADER = re.compile(rf"({_NAME}):[ \t]*(.*?)[ \t]*")
+_TOKEN = re.compile(_NAME)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _METHOD_START = re.compile(rb"[A-Za-z]|\r\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -71,6 +75,8 @@ class RequestReader:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
+        self._limit_s = 0.0
+        """How long a read waits."""
         self.is_inside = False
         """Whether a body was begun and not read to its end: where the next request starts is then not known."""
 
@@ -152,7 +158,7 @@ class RequestReader:
     def _read_sized(self, length: int, deadline_s: float) -> Iterator[bytes]:
         while length:
             if not self._buffer:
-                self._receive(deadline_s)
+                self._receive(deadline_s, RECEIVE_SIZE)
             piece = bytes(self._buffer[:length])
             del self._buffer[: len(piece)]
             length -= len(piece)
@@ -181,12 +187,17 @@ class RequestReader:
         del self._buffer[: end + 2]
         return line
 
-    def _receive(self, deadline_s: float) -> None:
-        left_s = deadline_s - time.monotonic()
+    def _receive(self, deadline_s: float, at_most: int = RECEIVE_SIZE_OF_HEAD) -> None:
+        left_s = ceil((deadline_s - time.monotonic()) * 10) / 10  # so that a wait as long as the last one asks for nothing
         if left_s <= 0:
             raise TimeoutError
-        self._connection.settimeout(left_s)
-        data = self._connection.recv(RECEIVE_SIZE)
+        if left_s != self._limit_s:
+            self._limit_s = left_s
+            limit_reads(self._connection, left_s)
+        try:
+            data = self._connection.recv(at_most)
+        except BlockingIOError:
+            raise TimeoutError from None
         if not data:
             raise ClientLeft
         self._buffer += data
@@ -210,12 +221,14 @@ def parse_head(block: bytes) -> Head:
 def _parse_headers(lines: list[str]) -> dict[str, str]:
     if len(lines) > HEADER_COUNT_LIMIT:
         raise BadRequestError(f"The request has over {HEADER_COUNT_LIMIT} headers.", code="headers_too_large", status=431)
+    if _CONTROL.search("".join(lines)):
+        raise BadRequestError("A header of the request is malformed.", code="malformed_request")
     headers: dict[str, str] = {}
     for line in lines:
-        parts = _HEADER.fullmatch(line)
-        if parts is None or _CONTROL.search(line):
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.fullmatch(name):
             raise BadRequestError("A header of the request is malformed.", code="malformed_request")
-        name, value = parts[1].lower(), parts[2]
+        name, value = name.lower(), value.strip(" \t")
         if name == "host" and name in headers:  # https://www.rfc-editor.org/rfc/rfc9112#section-3.2
             raise BadRequestError("The request has more than one host header.", code="malformed_request")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

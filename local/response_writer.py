@@ -7,16 +7,13 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
 from haimaker.http.values import Response
+from haimaker.lean_dataclasses import dataclass
 
 from .request_reader import Head
-
-WRITE_TIMEOUT_S = 60.0
-"""How long a client may leave its receive window shut."""
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -37,7 +34,6 @@ class EarlyHead:
 
     def write(self, response: Response) -> None:
         self.is_written = True
-        self.connection.settimeout(WRITE_TIMEOUT_S)
         headers = _headers(self.edit(response), self.request_id, self.keep_alive)
         if takes_chunks(self.head):
             headers["transfer-encoding"] = "chunked"
@@ -56,7 +52,6 @@ def write(
     """Sends the answer to `head`, None if the request could not be read so far; only the body where it has its head already. Closes
     the body's iterator whatever happens."""
     try:
-        connection.settimeout(WRITE_TIMEOUT_S)
         if has_head and head:
             items = iter((response.body,)) if isinstance(response.body, bytes) else response.body
             _stream(connection, items, chunked=takes_chunks(head))
@@ -124,7 +119,7 @@ def _stream(connection: socket.socket, items: Iterator[bytes], *, chunked: bool)
 
 
 def _send(connection: socket.socket, data: bytes) -> None:
-    """Unlike `sendall`, the timeout counts from the last byte that went out."""
+    """Unlike `sendall`, the time that a write may take counts from the last byte that went out."""
     sent = connection.send(data)
     while sent < len(data):
         sent += connection.send(memoryview(data)[sent:])

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from haimaker.api import formats, paths
-from haimaker.api.dispatch import KEYLESS
+from haimaker.api.dispatch import KEYLESS, READS_MUCH
 from haimaker.http.content_encoding import decode_body
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, GatewayBusyError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
@@ -29,9 +29,11 @@ from haimaker.upstream.shares import Shares
 
 from .connections import MAX_CONNECTIONS, Connections, Waiting
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
+from .processors import OwnProcessor
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import EarlyHead, send_piece, takes_chunks, write
 from .turns import short_turns
+from .waits import limit_reads, limit_writes
 
 BACKLOG = 512
 GRACE_S = 5.0
@@ -39,6 +41,8 @@ GRACE_S = 5.0
 FAREWELL_S = 1.0
 """How long it then waits for those that it had to cut, so that they are settled."""
 LINGER_S = 2.0
+WRITE_TIMEOUT_S = 60.0
+"""How long a client may leave its receive window shut."""
 HEALTH = "health"
 TAKES_PIECES = {"link_write": UPLOAD_LIMIT, "files_create": 513 * 1024 * 1024, "uploads_add_part": 65 * 1024 * 1024}
 """Operations that take their body as it comes, and the most bytes that it may have: of a form, a file of 512 MB and its fields."""
@@ -109,9 +113,12 @@ class Server:
         self._wake: socket.socket | None = None
         self._stopping = False
         self._connections = Connections(most_connections)
+        self._processor: OwnProcessor | None = None
 
-    def serve(self, gateway: Gateway) -> None:
-        """Returns after `stop`, once the requests under way are answered or were given their time."""
+    def serve(self, gateway: Gateway, processor: OwnProcessor | None = None) -> None:
+        """Returns after `stop`, once the requests under way are answered or were given their time. What models answer is computed
+        on a processor, where one is given."""
+        self._processor = processor
         self._wake, woken = socket.socketpair()  # not before: each of several processes has its own
         with selectors.DefaultSelector() as selector, self._listener, self._wake, woken:
             selector.register(self._listener, selectors.EVENT_READ)
@@ -148,7 +155,9 @@ class Server:
 
     def _converse(self, connection: socket.socket, peer: str, gateway: Gateway) -> None:
         try:
+            connection.setblocking(True)  # BSD's take over what their listener is
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            limit_writes(connection, WRITE_TIMEOUT_S)
             reader = RequestReader(connection)
             goes_on = True
             while goes_on and not self._stopping:
@@ -206,6 +215,9 @@ class Server:
             message = "This gateway has as many connections as it may have. Try again in a moment."
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
         keep_alive = head.keep_alive and not self._stopping
+        if self._processor:
+            is_admin = found.operation not in paths.MODEL_OPERATIONS
+            self._processor.choose(anywhere=is_admin, others=self._connections.answering)
         early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),
@@ -240,19 +252,22 @@ class Server:
         else:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
-        with short_turns() if is_large(head) else nullcontext():
+        with short_turns() if is_large(head) or arrival.operation in READS_MUCH else nullcontext():
             response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response, b"" if refused else request.body)
         return response
 
     def _read_whole(self, request: Request, head: Head, reader: RequestReader, held: ExitStack) -> Request:
         """With its body. One that is large, or may be without its compression, is one of few at once. Raises APIError."""
-        place = self._huge.reservation(sender_of(request.headers))
+
+        def take_place() -> None:
+            held.enter_context(self._huge.reservation(sender_of(request.headers)))
+
         try:
-            if ENCODING in head.headers:
-                held.enter_context(place)
-                return replace(request, body=reader.read_body(head))
-            return replace(request, body=reader.read_body(head, lambda: held.enter_context(place)))
+            if ENCODING not in head.headers:
+                return replace(request, body=reader.read_body(head, take_place))
+            take_place()
+            return replace(request, body=reader.read_body(head))
         except APIError:
             reader.is_inside = True
             raise
@@ -263,7 +278,7 @@ class Server:
         over_s = self._mistakes.wait_s(arrival.sender)
         if arrival.error:
             return too_many(over_s) if over_s else arrival.error
-        if self._mistakes.per_minute and (own_s := self._mistakes.wait_s(sender_of(request.headers))):
+        if self._mistakes.has_any and (own_s := self._mistakes.wait_s(sender_of(request.headers))):
             return too_many(own_s)
         if over_s or is_large(head):
             error = gateway.refuse_unread(operation, request)
@@ -348,24 +363,22 @@ def _report(error: Exception, request_id: str) -> None:
 
 
 HAS_CLOSED = getattr(select, "POLLRDHUP", 0)
-"""What Linux says of a connection whose other side sends no more; elsewhere that is seen by reading."""
+"""What Linux says of a connection whose other side sends no more; elsewhere that is seen once all that it sent before was read."""
 
 
 def _client_left(connection: socket.socket) -> Callable[[], bool]:
     """Looks at the connection without taking from it or waiting; requests sent ahead are no sign of leaving. Who closed only
-    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22
-
-    Nothing is read where the system tells: what is there to be read may be gone a moment later, taken by the connection's own
-    thread, and a read would then wait for more, as long as the connection's timeout is, whatever its flags say."""
+    the side on which it sends has left as well: nothing else tells who is gone. https://github.com/httpwg/http-core/issues/22"""
 
     def client_left() -> bool:
         try:
+            if not HAS_CLOSED:  # a timeout of Python's would be waited for first, which the connection has not
+                return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             poll = select.poll()
-            poll.register(connection, select.POLLIN | HAS_CLOSED)
-            seen = sum(events for _, events in poll.poll(0))
-            if HAS_CLOSED or not seen:
-                return bool(seen & (HAS_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL))
-            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            poll.register(connection, HAS_CLOSED)
+            return bool(poll.poll(0))
+        except BlockingIOError:
+            return False
         except (OSError, ValueError):
             return True
 
@@ -377,6 +390,6 @@ def _linger(connection: socket.socket) -> None:
     connection.shutdown(socket.SHUT_WR)
     deadline_s = time.monotonic() + LINGER_S
     while (left_s := deadline_s - time.monotonic()) > 0:
-        connection.settimeout(left_s)
+        limit_reads(connection, left_s)
         if not connection.recv(64 * 1024):
             return

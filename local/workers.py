@@ -30,6 +30,8 @@ MAX_REMEMBERED = 100
 class Worker(NamedTuple):
     """One of the processes, as it sees itself."""
 
+    place: int
+    """Among them, from 0; of the one that died, if it takes another's place."""
     ending: str
     """Of the ids of its requests."""
     dead: tuple[str, ...]
@@ -45,8 +47,8 @@ class Workers:
 
     def __init__(self, number: int, serve: Callable[[Worker], int], stop_signals: Sequence[signal.Signals]) -> None:
         self._number, self._serve, self._stop_signals = number, serve, stop_signals
-        self._running: dict[int, tuple[str, float]] = {}
-        """By process id: the ending of its ids, and since when it runs."""
+        self._running: dict[int, tuple[Worker, float]] = {}
+        """By process id: the worker, and since when it runs."""
         self._dead: list[str] = []
         self._stopping = False
         self._lifeline, self._life = os.pipe()
@@ -58,7 +60,7 @@ class Workers:
         for stop_signal in self._stop_signals:
             signal.signal(stop_signal, self._stop)
         try:
-            is_ready = all(self._start() for _ in range(self._number))
+            is_ready = all(map(self._start, range(self._number)))
             if is_ready and not self._stopping:
                 welcome()
             elif not self._stopping:
@@ -75,15 +77,17 @@ class Workers:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)
 
-    def _start(self) -> bool:
+    def _start(self, place: int) -> bool:
         """Starts a worker; whether it is ready to serve."""
-        ending, (told, tells) = os.urandom(ENDING_LENGTH // 2).hex(), os.pipe()
+        told, tells = os.pipe()
+        ending = os.urandom(ENDING_LENGTH // 2).hex()
+        worker = Worker(place, ending, tuple(self._dead), self._counts, lambda: _say(tells))
         signal.pthread_sigmask(signal.SIG_BLOCK, self._stop_signals)  # one that comes now is for both, once they know each other
         process = os.fork()
         if process == 0:
             os.close(told)
-            self._become(Worker(ending, tuple(self._dead), self._counts, lambda: _say(tells)))
-        self._running[process] = ending, time.monotonic()
+            self._become(worker)
+        self._running[process] = worker, time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._stop_signals)
         os.close(tells)
         if self._stopping:
@@ -114,17 +118,17 @@ class Workers:
 
     def _replace(self, process: int, status: int) -> None:
         """Puts another worker into the place of one that ended without being asked to."""
-        ending, since_s = self._running.pop(process, ("", 0.0))
-        if not ending or self._stopping:
+        worker, since_s = self._running.pop(process, (None, 0.0))
+        if worker is None or self._stopping:
             return
-        self._dead = [*self._dead, ending][-MAX_REMEMBERED:]
+        self._dead = [*self._dead, worker.ending][-MAX_REMEMBERED:]
         code = os.waitstatus_to_exitcode(status)
         cause = f"status {code}" if code >= 0 else signal.Signals(-code).name
         print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
         if time.monotonic() - since_s < PAUSE_S:
             time.sleep(PAUSE_S)
         if not self._stopping:
-            self._start()
+            self._start(worker.place)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -75,7 +75,8 @@ class Gateway(Services):
         from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
 
-        store = open_store(settings)
+        lost: list[int] = []
+        store = open_store(settings, lost.append)
         keys.install_admin(store, settings)
         credentials = ProcessCredentials(
             settings.environment, settings.access, settings.config.accounts, settings.credentials_file, settings.file_variables
@@ -93,6 +94,8 @@ class Gateway(Services):
             from haimaker.observability.prometheus import PrometheusMetrics
 
             gateway.observer.prometheus = PrometheusMetrics()
+        for requests in lost:
+            gateway.observer.reservations_lost(requests)
         if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
             from haimaker.observability import otlp
 
@@ -177,8 +180,8 @@ class Gateway(Services):
         return ProviderBatches(self, self.read)
 
     def accounts_of(self, account_id: str) -> tuple[Account, ...]:
-        """A key's account as it is now, and its team's. Raises APIError."""
-        account = self.accounts.read(account_id).account
+        """The account that a key has now, also one that was made anew, and its team's. Raises APIError."""
+        account = self.accounts.read_newest(account_id).account
         check_usable(account, time.time())
         billed = self.accounts.billed_accounts(account)
         return (billed.key, billed.team) if billed.team else (billed.key,)

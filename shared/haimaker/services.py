@@ -1,5 +1,6 @@
 """What every operation works with: the settings, the store, who has a key, and which providers are on."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
@@ -70,7 +71,7 @@ class Services:
     _runtime: Runtime | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.observer.alert_webhook = self.settings.alert_webhook
+        self.observer.alert_webhook, self.observer.proxies = self.settings.alert_webhook, self.settings.proxies
         self.accounts = AccountCache(self.store, admin_id(self.settings.admin_key), self.settings.user_budget)
         self.content = ContentLogging(self.settings, self.observer)
         self.refusals = RefusalCounter(self.store.documents)
@@ -96,7 +97,17 @@ class Services:
 
     def _health(self) -> Health:
         shared = SharedHealth(self.store.documents)
-        return Health(CircuitBreaker(self.settings.config.circuit_breaker, shared, self.observer.circuit_opened))
+        return Health(CircuitBreaker(self.settings.config.circuit_breaker, shared, self._tell_of_circuit))
+
+    def _tell_of_circuit(self, target: str, until_s: float, is_first: bool) -> None:
+        """Tells the log each time, and the webhook once."""
+
+        def is_told() -> bool:
+            from haimaker.observability.alerts import claim_circuit
+
+            return is_first and claim_circuit(self.store.documents, target, time.time())
+
+        self.observer.circuit_opened(target, until_s, is_told)
 
     def _build_runtime(self, router: Router, clients: ProviderClients) -> Runtime:
         @cache

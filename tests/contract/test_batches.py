@@ -331,6 +331,25 @@ def test_an_account_in_parallel_keeps_half(desk: Desk, upstream: FakeUpstream, g
     assert ended(client, batch).request_counts.completed == 9
 
 
+def test_a_batch_under_way_goes_on_under_the_key_that_replaced_its_own(
+    desk: Desk, upstream: FakeUpstream, gate: threading.Event
+) -> None:
+    """Only the line that was being asked counts as spent with its worst case."""
+    key = desk.key(max_parallel_requests=2, max_budget=1)
+    upstream.answers(waiting(gate))
+    batch = begin(sdk(desk, key), [line(str(number)) for number in range(5)])
+    until(sdk(desk, key), batch, lambda now: desk.info(key)["parallel_requests"] == 1)
+    renewed = desk.admin("/key/regenerate", key=key)["key"]
+    asked_nanousd = desk.money(renewed)[0]
+    gate.set()
+    batch = ended(sdk(desk, renewed), batch)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 5)
+    records = [record.cost_nanousd for record in desk.records(renewed)]
+    assert len(records) == 4
+    assert desk.money(renewed)[:2] == (asked_nanousd + sum(records), 0)
+    assert 0 < asked_nanousd < 10 * sum(records)
+
+
 @pytest.mark.parametrize("grace", [{}, {"grace_period": "1h"}], ids=["at once", "with grace"])
 def test_a_key_that_is_made_anew_goes_on_with_its_files_batches_and_responses(desk: Desk, upstream: FakeUpstream, grace: JSON):
     upstream.answers(Reply.json(200, completion("hi")))

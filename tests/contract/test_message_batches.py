@@ -117,6 +117,30 @@ def test_a_batch_that_can_not_begin_tells_each_request_why(claude: anthropic.Ant
 
 
 @pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (["{no", "[]", '{"custom_id": 7}', "{}", '{"custom_id": "a"}'], {"a"}),
+        (["\ufeff{}", "\x00"], set()),
+    ],
+)
+def test_lines_of_a_file_that_are_none_spoil_no_results(
+    claude: anthropic.Anthropic, client: openai.OpenAI, lines: list[str], named: set[str]
+) -> None:
+    """A batch of OpenAI's that failed for its file is one of Anthropic's too."""
+    batch = all_ended(client, begin(client, lines, "/v1/messages"))
+    assert batch.status == "failed"
+    assert results(claude, batch).keys() == named
+
+
+def test_a_batch_that_is_refused_leaves_no_file(desk: Desk, client: openai.OpenAI) -> None:
+    poor = desk.key(max_budget=0)
+    with pytest.raises(anthropic.APIStatusError) as raised:
+        sdk(desk, poor).messages.batches.create(requests=[asked("a")])
+    assert raised.value.status_code == 402
+    assert desk.ask("GET", "/files", key=poor).json()["data"] == []
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},

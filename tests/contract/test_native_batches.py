@@ -1,15 +1,17 @@
 """Lines of a batch go to their providers as batches of these, at half of the price: each wire format at a stand-in as strict as its
 vendor's page, through kills, refusals, expiry and cancelling, and what is charged is what the records say."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import openai
 import pytest
 
+from haimaker.api.provider_batches import ProviderBatches
 from haimaker.models.catalog import find_model
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
+from haimaker.routing.config import BatchSettings
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import environment, sdk
 from tests.contract.test_batches import begin, ended, line, nothing_is_left, rows, until
@@ -17,12 +19,14 @@ from tests.support.batch_vendors import (
     AnthropicVendor,
     AzureVendor,
     GeminiVendor,
+    GroqVendor,
     MistralVendor,
     OpenAIVendor,
     TogetherVendor,
     Vendor,
 )
-from tests.support.fake_upstream import FakeUpstream
+from tests.support.bucket_vendors import KEYS, REGION, BedrockVendor, FireworksVendor, VertexVendor
+from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.openai_wire import completion
 from tests.support.reply import JSON, Reply
 
@@ -57,15 +61,30 @@ def to_gemini(text: str) -> JSON:
     return {"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "usageMetadata": counts}
 
 
+def to_converse(text: str) -> JSON:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": f"answer {text}"}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": PROMPT_TOKENS, "outputTokens": COMPLETION_TOKENS, "totalTokens": 1_500},
+        "metrics": {"latencyMs": 1},
+    }
+
+
 REFUSAL = {"error": {"message": "no", "code": None, "type": "invalid_request_error"}}
 VENDORS: dict[str, tuple[type[Vendor], Callable[[str], JSON], JSON]] = {
     "openai/gpt-4o-mini": (OpenAIVendor, to_openai, REFUSAL),
     "azure/gpt-4o": (AzureVendor, to_openai, REFUSAL),
-    "groq/openai/gpt-oss-20b": (OpenAIVendor, to_openai, REFUSAL),
+    "groq/openai/gpt-oss-20b": (GroqVendor, to_openai, REFUSAL),
     "together_ai/priced": (TogetherVendor, to_openai, REFUSAL),
+    "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": (TogetherVendor, to_openai, REFUSAL),
     "anthropic/claude-sonnet-4-5": (AnthropicVendor, to_anthropic, {"type": "error", **REFUSAL}),
     "gemini/gemini-2.5-flash": (GeminiVendor, to_gemini, REFUSAL),
     "mistral/mistral-small-latest": (MistralVendor, to_openai, REFUSAL),
+    "fireworks_ai/accounts/fireworks/models/deepseek-v3p1": (FireworksVendor, to_openai, REFUSAL),
+    "vertex_ai/gemini-2.5-flash": (VertexVendor, to_gemini, REFUSAL),
+    "vertex_ai/claude-sonnet-4-5": (VertexVendor, to_anthropic, REFUSAL),
+    "bedrock/amazon.nova-lite-v1:0": (BedrockVendor, to_converse, REFUSAL),
+    "bedrock_invoke/anthropic.claude-sonnet-4-5-20250929-v1:0": (BedrockVendor, to_anthropic, REFUSAL),
 }
 SETTINGS = """
 [batches]
@@ -77,13 +96,21 @@ input_cost_per_token = "0.000002"
 output_cost_per_token = "0.000004"
 input_cost_per_token_batches = "0.000001"
 output_cost_per_token_batches = "0.000002"
+[batches.accounts]
+fireworks_ai = { account = "my-account" }
+vertex_ai = { bucket = "my-bucket/some/folder" }
+bedrock = { bucket = "my-bucket", role = "arn:aws:iam::123456789012:role/batches" }
+bedrock_invoke = { bucket = "my-bucket/haimaker", role = "arn:aws:iam::123456789012:role/batches" }
 """
+SIGNING = {"AWS_ACCESS_KEY_ID": KEYS.access_key, "AWS_SECRET_ACCESS_KEY": KEYS.secret_key, "AWS_REGION": REGION}
 
 
 @pytest.fixture(scope="module")
 def desk(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("native_batches")
     settings = environment(upstream, folder)
+    settings = {name: value for name, value in settings.items() if name not in ("BEDROCK_API_KEY", "BEDROCK_INVOKE_API_KEY")}
+    settings |= SIGNING
     with (folder / "gateway.toml").open("a") as file:
         file.write(SETTINGS)
     with serving(folder, upstream, **settings) as desk:
@@ -123,14 +150,24 @@ def asked(model: str, text: str) -> JSON:
     return line(text, model, messages=[{"role": "user", "content": text}], max_tokens=600)
 
 
+def all_of(model: str, texts: Sequence[str]) -> list[str]:
+    """With as many more as its provider's batches have to have."""
+    least = 100 if model.startswith("bedrock") else 0
+    return [*texts, *(f"more {number}" for number in range(least - len(texts)))]
+
+
 def run(client: openai.OpenAI, model: str, *texts: str, **options: Any) -> Any:
-    return ended(client, begin(client, [asked(model, text) for text in texts], **options))
+    return ended(client, begin(client, [asked(model, text) for text in all_of(model, texts)], **options))
+
+
+def runs_natively(batch: Any) -> bool:
+    return [each["status"] for each in batch.model_extra["provider_batches"]] == ["running"]
 
 
 def batch_price(model: str, percent: int = 0) -> int:
     """Of one answer, at the rates of batches."""
     provider, _, name = model.partition("/")
-    found = find_model(provider, name)
+    found = find_model(provider.removesuffix("_invoke"), name)
     assert found
     used = Usage(input=PROMPT_TOKENS, output=COMPLETION_TOKENS)
     cost, whole = (costs.cost_nanousd(each, found.with_batch_rates(percent)) for each in (used.at_tier("batch"), used))
@@ -138,9 +175,10 @@ def batch_price(model: str, percent: int = 0) -> int:
     return cost or 0
 
 
-PERCENT = {"groq": 75, "anthropic": 50, "mistral": 50}
-PRICES = {model: batch_price(model, PERCENT.get(model.split("/")[0], 0)) for model in VENDORS if "together" not in model}
-PRICES["together_ai/priced"] = PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 2_000
+PRICED = "together_ai/priced"
+PERCENT = {"together_ai": 50, "groq": 50, "anthropic": 50, "mistral": 50, "fireworks_ai": 50}
+PRICES = {model: batch_price(model, PERCENT.get(model.split("/")[0], 0)) for model in VENDORS if model != PRICED}
+PRICES[PRICED] = PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 2_000
 
 
 @pytest.mark.parametrize("model", VENDORS)
@@ -149,23 +187,26 @@ def test_lines_are_answered_by_a_batch_of_their_provider(
 ) -> None:
     vendor = vendor_of(model, upstream)
     batch = run(client, model, "one", "bad", "two", "busy", "late", "three")
-    assert (batch.status, batch.request_counts.completed, batch.request_counts.failed) == ("completed", 5, 1), batch
+    more = all_of(model, ["one", "bad", "two", "busy", "late", "three"])[6:]
+    counts = batch.request_counts
+    assert (batch.status, counts.completed, counts.failed) == ("completed", 5 + len(more), 1), batch
     [sent] = vendor.batches.values()
-    assert [text_of(body) for body in sent.requests.values()] == ["one", "bad", "two", "busy", "late", "three"]
+    assert [text_of(body) for body in sent.requests.values()] == ["one", "bad", "two", "busy", "late", "three", *more]
     assert {text_of(body) for body in vendor.ordinary} == {"busy", "late"}, "what the provider left over is asked otherwise"
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
-    assert [row["custom_id"] for row in output] == ["one", "two", "busy", "late", "three"]
+    assert [row["custom_id"] for row in output] == ["one", "two", "busy", "late", "three", *more]
     for row in output:
         assert row["response"]["body"]["choices"][0]["message"]["content"] == f"answer {row['custom_id']}"
     assert [(row["custom_id"], row["response"]["status_code"]) for row in errors] == [("bad", 400)]
     records = {record.detail["custom_id"]: record for record in desk.records(key)}
-    natively = {name for name, record in records.items() if record.detail.get("provider_batch") == sent.id}
-    assert natively == {"one", "bad", "two", "three"}
+    natively = {name for name, record in records.items() if record.detail.get("provider_batch", "").endswith(sent.id)}
+    assert natively == {"one", "bad", "two", "three", *more}
     assert {records[name].cost_nanousd for name in ("one", "two", "three")} == {PRICES[model]}
     assert records["bad"].cost_nanousd == 0
     assert records["busy"].cost_nanousd > PRICES[model]
     [told] = batch.model_extra["provider_batches"]
-    assert (told["provider"], told["id"], told["status"], told["lines"]) == (model.split("/")[0], sent.id, "done", 6)
+    assert (told["provider"], told["id"], told["status"], told["lines"]) == (model.split("/")[0], told["id"], "done", 6 + len(more))
+    assert told["id"].endswith(sent.id)
     nothing_is_left(desk, key, batch)
 
 
@@ -173,14 +214,19 @@ OPENAI = "openai/gpt-4o-mini"
 CLAUDE = "anthropic/claude-sonnet-4-5"
 
 
-@pytest.mark.parametrize("lost_of", [OPENAI, CLAUDE, "gemini/gemini-2.5-flash", "mistral/mistral-small-latest"])
+FIREWORKS, VERTEX, BEDROCK = (name for name in VENDORS if name.startswith(("fireworks", "vertex_ai/gemini", "bedrock/")))
+KINDS = [OPENAI, CLAUDE, "gemini/gemini-2.5-flash", "mistral/mistral-small-latest", FIREWORKS, VERTEX, BEDROCK]
+"""One of each wire format."""
+
+
+@pytest.mark.parametrize("lost_of", [*KINDS, PRICED])
 def test_a_batch_whose_begin_was_not_answered_is_found_and_not_sent_twice(
     lost_of: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:
     vendor = vendor_of(lost_of, upstream)
     vendor.swallows = 1
     batch = run(client, lost_of, "one", "two", "three")
-    assert (len(vendor.batches), batch.request_counts.completed, vendor.ordinary) == (1, 3, [])
+    assert (len(vendor.batches), batch.request_counts.completed, vendor.ordinary) == (1, len(all_of(lost_of, "123")), [])
     assert {record.cost_nanousd for record in desk.records(key)} == {PRICES[lost_of]}
     nothing_is_left(desk, key, batch)
 
@@ -204,14 +250,15 @@ def test_a_batch_that_a_provider_is_too_busy_for_is_sent_again(client: openai.Op
     assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (3, 1, [])
 
 
-@pytest.mark.parametrize("model", [OPENAI, "gemini/gemini-2.5-flash", "mistral/mistral-small-latest"])
+@pytest.mark.parametrize("model", [kind for kind in KINDS if kind != CLAUDE])
 def test_a_batch_that_fails_as_a_whole_is_answered_by_ordinary_requests(
     model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:
     vendor = vendor_of(model, upstream)
     vendor.fails = "The enqueued tokens are too many."
     batch = run(client, model, "one", "two", "three")
-    assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", 3, 3)
+    count = len(all_of(model, "123"))
+    assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", count, count)
     nothing_is_left(desk, key, batch)
 
 
@@ -229,6 +276,60 @@ def test_few_lines_and_those_whose_client_will_not_wait_are_asked_now(
     vendor = vendor_of(OPENAI, upstream)
     batch = run(client, OPENAI, *texts, **options)
     assert (batch.request_counts.completed, len(vendor.batches)) == (len(texts), natively)
+
+
+@pytest.mark.parametrize("model", [FIREWORKS, VERTEX, BEDROCK])
+def test_batches_that_need_an_account_a_bucket_or_a_role_are_used_where_they_are_named(
+    model: str, client: openai.OpenAI, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProviderBatches, "settings", BatchSettings(least_lines=3))
+    vendor = vendor_of(model, upstream)
+    batch = run(client, model, "one", "two", "three")
+    assert (batch.request_counts.failed, vendor.batches, len(vendor.ordinary)) == (0, {}, len(all_of(model, "123")))
+
+
+def test_lines_that_become_one_table_have_one_schema(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+    vendor, lines = vendor_of(VERTEX, upstream), [asked(VERTEX, str(number)) for number in range(6)]
+    for number, each in enumerate(lines):
+        schema = {"type": "object", "properties": {"ab"[number % 2]: {"type": "string"}}}
+        each["body"]["response_format"] = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+    batch = ended(client, begin(client, lines))
+    assert (batch.request_counts.completed, vendor.ordinary) == (6, [])
+    assert [[text_of(body) for body in each.requests.values()] for each in vendor.batches.values()] == [list("024"), list("135")]
+    assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == list("012345")
+
+
+def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: Desk, upstream: FakeUpstream) -> None:
+    client, vendor = sdk(desk, desk.key(max_parallel_requests=2, max_budget=1)), vendor_of(OPENAI, upstream)
+
+    def answer(call: Call) -> Reply:
+        """The ordinary lines take until the batch has ended."""
+        if call.json["model"] == "deepseek-chat":
+            wait_until(lambda: any(each.looks >= vendor.ends_at for each in vendor.batches.values()))
+            return Reply.json(200, to_openai("now"))
+        return vendor(call)
+
+    upstream.answers(lambda call: answer(call) if call.path.endswith("/chat/completions") else vendor(call))
+    texts = ("one", "two", "three")
+    lines = [*(asked(OPENAI, text) for text in texts), *(asked("deepseek/deepseek-chat", text) for text in texts[:2])]
+    for number, each in enumerate(lines):
+        each["custom_id"] = str(number)
+    batch = ended(client, begin(client, lines))
+    assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (5, 1, [])
+
+
+@pytest.mark.parametrize("model", [OPENAI, FIREWORKS])
+def test_what_a_provider_has_not_answered_is_asked_before_the_time_is_over(
+    model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = vendor_of(model, upstream, ends_at=10**6)
+    batch = begin(client, [asked(model, text) for text in ("one", "two", "three")])
+    until(client, batch, runs_natively)
+    monkeypatch.setattr("haimaker.batches.native.LAST_S", 86_400)
+    batch = ended(client, batch)
+    assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", 3, 3)
+    assert [each.is_cancelled for each in vendor.batches.values()] == [True]
+    nothing_is_left(desk, key, batch)
 
 
 def test_a_mode_that_is_none_is_refused(client: openai.OpenAI) -> None:
@@ -254,12 +355,13 @@ def test_lines_of_several_models_become_a_batch_each_and_their_order_stays(
     nothing_is_left(desk, key, batch)
 
 
-@pytest.mark.parametrize("model", [OPENAI, CLAUDE, "gemini/gemini-2.5-flash", "mistral/mistral-small-latest"])
+@pytest.mark.parametrize("model", KINDS)
 def test_a_batch_that_is_cancelled_is_cancelled_at_its_provider(
     model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:
     vendor = vendor_of(model, upstream, ends_at=10**6)
-    batch = begin(client, [*(asked(model, text) for text in ("one", "two", "three")), line("four", "demo/echo")])
+    texts = all_of(model, ["one", "two", "three"])
+    batch = begin(client, [*(asked(model, text) for text in texts), line("four", "demo/echo")])
     until(client, batch, lambda now: bool(vendor.batches) and now.request_counts.completed == 1)
     until(client, batch, lambda now: now.model_extra["provider_batches"][0]["status"] == "running")
     assert desk.money(key)[1] > 0
@@ -267,7 +369,7 @@ def test_a_batch_that_is_cancelled_is_cancelled_at_its_provider(
     batch = ended(client, batch)
     assert (batch.status, [each.is_cancelled for each in vendor.batches.values()]) == ("cancelled", [True])
     errors = rows(client, batch.error_file_id)
-    assert [(row["custom_id"], row["error"]["code"]) for row in errors] == [(n, "batch_cancelled") for n in ("one", "two", "three")]
+    assert [(row["custom_id"], row["error"]["code"]) for row in errors] == [(n, "batch_cancelled") for n in texts]
     assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == ["four"]
     nothing_is_left(desk, key, batch)
 
@@ -286,6 +388,24 @@ def test_a_key_that_is_blocked_is_charged_for_what_its_provider_answered(
     batch = ended(client, batch)
     assert batch.request_counts.completed == 3
     nothing_is_left(desk, key, batch)
+
+
+@pytest.mark.parametrize("grace", [{}, {"grace_period": "1h"}], ids=["at once", "with grace"])
+def test_a_batch_goes_on_under_the_key_that_replaced_its_own(desk: Desk, upstream: FakeUpstream, grace: JSON) -> None:
+    """What is put aside moves with it, and what is charged is what the answers cost."""
+    key, vendor = desk.key(max_budget=1), vendor_of(OPENAI, upstream, ends_at=10**6)
+    batch = begin(sdk(desk, key), [asked(OPENAI, text) for text in ("one", "two", "three")])
+    until(sdk(desk, key), batch, runs_natively)
+    spent, held, _ = desk.money(key)
+    renewed = desk.admin("/key/regenerate", key=key, **grace)["key"]
+    assert (spent, desk.money(renewed)[:2]) == (0, (0, held)), "nothing counts as spent"
+    for each in vendor.batches.values():
+        each.answers, each.looks = {custom_id: vendor.answer(body) for custom_id, body in each.requests.items()}, 10**6
+    batch = ended(sdk(desk, renewed), batch)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 3)
+    assert desk.money(renewed)[0] == 3 * PRICES[OPENAI]
+    nothing_is_left(desk, renewed, batch)
+    assert bool(grace) == (desk.chat(key, "demo/echo").status_code == 200)
 
 
 def test_a_batch_that_its_provider_forgot_is_charged_by_estimate(

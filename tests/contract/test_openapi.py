@@ -1,14 +1,19 @@
 """The API's own description: valid by OpenAPI's schema, complete, and true of requests that the gateway takes and refuses."""
 
+from typing import Any
+
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from haimaker.api.openapi import QUERIES, SCHEMAS, UNDESCRIBED, WITHOUT_KEY, document, path_of
-from haimaker.api.paths import ROUTES
-from tests.contract.money_support import Desk
+from haimaker.api.openapi import SCHEMAS, UNDESCRIBED, WITHOUT_KEY, document, path_of
+from haimaker.api.openapi_fields import ACTIONS, BODIES, GOOGLES_KEY, QUERIES, WITHOUT_BODY
+from haimaker.api.paths import LOCAL_ROUTES, ROUTES
+from haimaker.http.values import Request, Response
+from tests.contract.money_support import ADMIN, Desk
 
 DOCUMENT = document("1.2.3")
+ALL = (*ROUTES, *LOCAL_ROUTES)
 
 
 def test_it_is_openapi() -> None:
@@ -16,15 +21,100 @@ def test_it_is_openapi() -> None:
 
 
 def test_every_operation_is_in_it_and_every_name_is_one_of_an_operation() -> None:
-    operations = {route.operation for route in ROUTES}
-    assert {*SCHEMAS, *QUERIES, *WITHOUT_KEY} <= operations
+    operations = {route.operation for route in ALL}
+    assert {*SCHEMAS, *BODIES, *QUERIES, *WITHOUT_KEY, *WITHOUT_BODY, *ACTIONS} <= operations
     described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
     assert ("POST", "/v1/chat/completions") in described
     assert ("POST", "/v1beta/models/{id}:streamGenerateContent") in described
-    missing = operations - {route.operation for route in ROUTES if (route.method, path_of(route)) in described}
+    missing = operations - {route.operation for route in ALL if (route.method, path_of(route)) in described}
     assert missing == {*UNDESCRIBED}
     ids = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(ids) == len(set(ids))
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            schemas = [each["schema"] for each in operation.get("requestBody", {"content": {}})["content"].values()]
+            assert all(schema != {"type": "object"} for schema in schemas), f"{path}: its fields are said"
+
+
+class Noting(dict[str, str]):
+    """A query that notes which of its parameters are asked for by name."""
+
+    def __init__(self, given: dict[str, str]) -> None:
+        super().__init__(given)
+        self.read = set[str]()
+
+    def get(self, name: str, otherwise: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, otherwise)
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return super().__contains__(name)
+
+
+LEADING_ON: list[dict[str, str]] = [
+    {}, {"key": ADMIN}, {"page": "1"}, {"limit": "3"}, {"top": "2", "group_by": "key", "keys": "a"}, {"all": "true"},
+    {"start_date": "2026-11-01"}, {"stream": "true"}, {"state": "a"},
+]  # fmt: skip
+"""Parameters upon which others are read."""
+REFUSED = {"messages_batches_list": {"before_id"}}
+"""Read to be refused in words."""
+OF_KEYS = {"key_alias", "team_id", "user_id", "key_hash"}
+"""Which the filter of teams and end users, the same as that of keys, refuses before it reads them."""
+
+
+@pytest.mark.parametrize("operation", sorted({route.operation for route in ALL} - {*UNDESCRIBED}))
+def test_every_parameter_that_is_read_is_in_it_and_every_one_in_it_is_taken(desk: Desk, operation: str) -> None:
+    read = set[str]()
+    headers = {"authorization": f"Bearer {ADMIN}", "anthropic-version": "2023-06-01"}
+
+    def ask(query: dict[str, str], action: str) -> Response:
+        path = {"id": "demo/echo", "action": action, "file": "x"}
+        return desk.gateway.handle(operation, Request("described", headers, b"{}", path, query))
+
+    for action in ACTIONS.get(operation, ("",)):
+        for given in LEADING_ON:
+            ask(query := Noting(given), action)
+            read |= query.read
+    said = {*QUERIES.get(operation, ()), *([GOOGLES_KEY] if operation.startswith("gemini_") else ())}
+    assert read - said - REFUSED.get(operation, set()) - (OF_KEYS if operation in ACTIONS else set()) == set()
+    for name in said:
+        answers = [ask({name: "1"}, action) for action in ACTIONS.get(operation, ("",))]
+        assert any(b"unknown_parameter" not in bytes(answer.body) for answer in answers if isinstance(answer.body, bytes)), name
+
+
+@pytest.mark.parametrize("operation", sorted(name for name, body in BODIES.items() if body.is_closed))
+def test_of_a_closed_body_each_field_is_taken_and_no_other(desk: Desk, operation: str) -> None:
+    [(method, path)] = {(route.method, route.template) for route in ALL if route.operation == operation}
+    body = BODIES[operation]
+    upload = {"filename": "a", "purpose": "batch", "bytes": 1, "mime_type": "text/plain"}
+    path = path.replace("{id}", desk.ask("POST", "/uploads", upload).json()["id"])
+    whole = {
+        "input_file_id": "x",
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+        **upload,
+        "part_ids": [],
+        "md5": "x",
+    }
+    sent = {name: whole.get(name) for name in body.fields}
+    for more in ({}, {"no_such_field": "x"}):
+        if body.file:
+            answer = desk.http.request(
+                method,
+                path,
+                headers={"authorization": f"Bearer {ADMIN}"},
+                data={"purpose": "batch", **more},
+                files={body.file: ("a.jsonl", b"{}")},
+            )
+        else:
+            answer = desk.ask(method, path, {**sent, **more})
+        code = answer.json().get("error", {}).get("code")
+        assert (code == "unknown_parameter") == bool(more), answer.text
 
 
 @pytest.mark.parametrize(
@@ -37,6 +127,15 @@ def test_every_operation_is_in_it_and_every_name_is_one_of_an_operation() -> Non
         ("/v1/key/generate", {"max_budgets": 5}, False),
         ("/v1/key/generate", {"role": "owner"}, False),
         ("/v1/team/{action}", {"team_id": "described", "max_budget": 1}, True),
+        ("/v1/responses", {"model": "demo/echo", "input": "Hi"}, True),
+        ("/v1/responses", {"model": "demo/echo", "input": "Hi", "store": "true"}, False),
+        ("/v1/messages", {"model": "demo/echo", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}, True),
+        ("/v1/messages", {"model": "demo/echo", "max_tokens": 9}, False),
+        ("/v1/chat/completions", {"model": "demo/echo", "messages": [{"role": "user", "content": "Hi"}], "tools": "x"}, False),
+        ("/v1/auto-router/new", {"router_name": "described", "default_model": "demo/echo"}, True),
+        ("/v1/auto-router/new", {"rules": "none"}, False),
+        ("/v1/uploads", {"filename": "a", "purpose": "batch", "bytes": 1, "mime_type": "text/plain"}, True),
+        ("/v1/uploads", {"filename": "a", "purpose": "batch", "bytes": 1}, False),
     ],
 )
 def test_what_it_says_of_bodies_is_what_the_gateway_does(desk: Desk, path: str, body: dict, fits: bool) -> None:

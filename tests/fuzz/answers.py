@@ -19,6 +19,7 @@ from openai.types import (
     ImagesResponse,
     Model,
     ModerationCreateResponse,
+    Upload,
 )
 from openai.types.audio import (
     Transcription,
@@ -29,6 +30,7 @@ from openai.types.audio import (
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
+from openai.types.uploads import UploadPart
 from pydantic import BaseModel, TypeAdapter
 
 from haimaker.api.formats.responses_answers import CLIENTS_CODES, ECHOED
@@ -52,6 +54,8 @@ WHOLE: Mapping[str, type[BaseModel]] = {
     **dict.fromkeys(("files_create", "files_retrieve"), FileObject),
     "files_list": SyncCursorPage[FileObject],
     "files_delete": FileDeleted,
+    **dict.fromkeys(("uploads_create", "uploads_complete", "uploads_cancel"), Upload),
+    "uploads_add_part": UploadPart,
 }
 EVENTS: Mapping[str, type[BaseModel]] = {
     "chat_completions": ChatCompletionChunk,

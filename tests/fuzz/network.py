@@ -47,6 +47,8 @@ LIMITS: tuple[dict[str, Any], ...] = (
 BLOCKED_TEAM, BLOCKED, EXPIRED = 5, 6, 7
 """Places of keys that may do nothing."""
 TEAM_ADMIN = 8
+OVERSEEING = "batches_overview"
+"""Who may see the batches of others names them by this."""
 OF_TEAM = (2, TEAM_ADMIN)
 """Those of one team that may ask models: what one is answered and stored, the others may see."""
 TEAM_ADMINS = frozenset({"key_generate", "key_update", "key_block", "key_unblock", "key_delete", "key_regenerate"})
@@ -61,8 +63,10 @@ SETTLES_S = 120.0
 SEEN = 200
 """Ids that a client remembers."""
 VERBOSE = b'name="response_format"\r\n\r\nverbose_json\r\n'
-KEPT_ID = re.compile(rb'"(?:id|output_file_id|error_file_id)": ?"((?:resp_|file-hm|batch_hm)[A-Za-z0-9_-]{1,80})"')
-KEPT = ("responses", "files_create", "files_list", "files_retrieve", "batches_", "messages_batches_")
+KEPT_ID = re.compile(
+    rb'"(?:id|output_file_id|error_file_id)": ?"((?:resp_|file-hm|batch_hm|upload_hm|part_hm)[A-Za-z0-9_-]{1,80})"'
+)
+KEPT = ("responses", "files_create", "files_list", "files_retrieve", "uploads_", "batches_", "messages_batches_")
 """Operations that tell ids of what is kept, or what their names begin with."""
 
 
@@ -149,7 +153,12 @@ class Client:
             return wrong
         if status < 300 and not asked.is_damaged and (wrong := self._beyond(asked)):
             return f"{asked.operation}: {wrong}, {body[:500]!r}"
-        if asked.operation.startswith(KEPT) and status < 300 and not asked.is_damaged:
+        if (
+            asked.operation.startswith(KEPT)
+            and not asked.operation.startswith(OVERSEEING)
+            and status < 300
+            and not asked.is_damaged
+        ):
             for found in KEPT_ID.findall(body):
                 seen_by = self.kept_for.setdefault(found.decode(), frozenset({asked.key}))
                 if not found.startswith(b"resp_") and seen_by.isdisjoint(_same_owner(asked.key)):

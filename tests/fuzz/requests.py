@@ -116,12 +116,14 @@ FORMS: dict[str, dict[str, Any]] = {
     "images_edits": {"model": "openai/gpt-image-1", "prompt": "a", "n": "1", "size": "1024x1024"},
     "images_variations": {"model": "openai/dall-e-2", "n": "1", "response_format": "b64_json"},
     "files_create": {"purpose": "batch", "expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"},
+    "uploads_add_part": {},
 }
 PICTURE_BYTES = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 FILES = {
     **dict.fromkeys(("audio_transcriptions", "audio_translations"), ("file", UploadedFile("a.wav", "audio/wav", sounds.wav(0.1)))),
     **dict.fromkeys(("images_edits", "images_variations"), ("image", UploadedFile("a.png", "image/png", PICTURE_BYTES))),
     "files_create": ("file", UploadedFile("a.jsonl", "application/jsonl", b'{"custom_id":"a","method":"POST","body":{}}\n' * 3)),
+    "uploads_add_part": ("data", UploadedFile("upload", "application/octet-stream", b"abcde")),
 }
 GOOGLE: dict[str, Any] = {
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -145,6 +147,14 @@ BODIES |= {
     "responses_input_tokens": BODIES["responses"],
     "responses_compact": {"model": MODELS[1], "input": BODIES["responses"]["input"]},
     "auto_router_new": {"name": "r", "models": [MODELS[0], MODELS[2]], "rules": []},
+    "uploads_create": {
+        "filename": "a.jsonl",
+        "purpose": "batch",
+        "bytes": 5,
+        "mime_type": "application/jsonl",
+        "expires_after": {"anchor": "created_at", "seconds": 3600},
+    },
+    "uploads_complete": {"part_ids": ["part_hm" + "0" * 30], "md5": "0" * 32},
     "audio_uploads": {"name": "a.wav", "content_type": "audio/wav", "size": 5},
     "providers_test": {"provider": "openai"},
     "batches_create": {
@@ -183,18 +193,24 @@ QUERIES = (
     "tag",
 )
 VALUES = (*TEXTS, "1", "00001" + "9" * 4_400, "day,model", "tag", "2026-01-01", "2026-11-29T00:00:00Z", "sk-local", "٣", "%00")
-SEGMENTS = ("x", "new", "info", "list", "update", "openai%2Fgpt-4o-mini", "%00", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "é")
+SEGMENTS = (
+    *(f"{prefix}{'0' * length}" for prefix in ("file-hm", "batch_hm", "upload_hm", "resp_") for length in (30, 1_100, 2_100)),
+    *("x", "new", "info", "list", "update", "openai%2Fgpt-4o-mini", "%00", "..", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "é"),
+)
 MODEL_ROUTES = tuple(route for route in ROUTES if route.operation in MODEL_OPERATIONS and route.operation not in TEXT_OPERATIONS)
 TEXT_ROUTES = tuple(route for route in ROUTES if route.operation in TEXT_OPERATIONS and "deployments" not in route.template)
 KEPT_ROUTES = tuple(
-    route for route in (*ROUTES, *LOCAL_ROUTES) if route.operation.startswith(("files_", "batches_", "messages_batches_"))
+    route
+    for route in (*ROUTES, *LOCAL_ROUTES)
+    if route.operation.startswith(("files_", "uploads_", "batches_", "messages_batches_"))
 )
-RESPONSE, FILE, BATCH = "resp_", "file-hm", "batch_hm"
+RESPONSE, FILE, BATCH, UPLOAD, PART = "resp_", "file-hm", "batch_hm", "upload_hm", "part_hm"
 """How ids begin of what is kept for a key."""
 STORED: Mapping[str, str] = {
     **dict.fromkeys(("responses_retrieve", "responses_delete", "responses_cancel", "responses_input_items"), RESPONSE),
     **dict.fromkeys(("files_retrieve", "files_content", "files_delete"), FILE),
     **dict.fromkeys(("batches_retrieve", "batches_cancel"), BATCH),
+    **dict.fromkeys(("uploads_add_part", "uploads_complete", "uploads_cancel"), UPLOAD),
     **{f"messages_batches_{what}": BATCH for what in ("retrieve", "delete", "cancel", "results")},
 }
 """What operations name in their path."""
@@ -316,6 +332,12 @@ def _body(random: Random, operation: str, model: str, links: Sequence[str], seen
             body = with_link(body, random.choice(links))
     if operation == "batches_create" and random.random() < 0.9 and (file := _seen(random, FILE, seen)):
         body = {**body, "input_file_id": file, "endpoint": random.choice(ENDPOINTS)}
+    if operation == "uploads_create":
+        body = {**body, "bytes": random.choice((1, 5, 5, 10))}
+    if operation == "uploads_complete":
+        parts = [each for each in seen if each.startswith(PART)]
+        chosen = random.sample(parts[-3:], k=random.randrange(len(parts[-3:]) + 1)) or body["part_ids"]
+        body = {"part_ids": chosen, **({"md5": body["md5"]} if random.random() < 0.2 else {})}
     if operation == "messages_batches_create":
         params = {**BODIES["messages"], "model": model, "max_tokens": random.choice((1, 50))}
         body = {"requests": [{"custom_id": f"c{number}", "params": params} for number in range(random.choice((1, 3, 40)))]}

@@ -86,6 +86,15 @@ def batches_and_bedrock(moto: str, secrets: str, template: JSON) -> Iterator[Sta
 
 
 @pytest.fixture
+def batches_and_everything(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
+    """The provider is Bedrock, Polly, and what functions are called by, as well."""
+    for stack in _stack(moto, moto, secrets, template, "bedrock", "polly", "lambda", s3=moto, sqs=moto):
+        with closing(StackBatches(stack, moto)) as found:
+            found.s3.create_bucket(Bucket=BUCKETS["Content"])
+            yield found
+
+
+@pytest.fixture
 def batches_on_dynalite(dynalite: str, moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
     for stack in _stack(dynalite, moto, secrets, template, s3=moto, sqs=moto):
         with closing(StackBatches(stack, moto)) as found:

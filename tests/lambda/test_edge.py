@@ -227,6 +227,7 @@ def test_a_request_has_an_id_of_ours_and_knows_how_long_it_may_take():
         (URL | {"rawPath": "/v1/nothing"}, ALL, 404, "unknown_url"),
         (URL | {"rawPath": "/key/generate"}, {"chat_completions"}, 404, "unknown_url"),
         (URL | {"body": "a", "isBase64Encoded": True}, ALL, 400, None),
+        (URL | {"body": "é", "isBase64Encoded": True}, ALL, 400, None),
         ({}, ALL, 404, "unknown_url"),
     ],
 )

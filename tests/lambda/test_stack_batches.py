@@ -13,19 +13,16 @@ import openai
 import pytest
 
 from haimaker.accounts import keys as auth
-from haimaker.aws.client import AWSClient
 from haimaker.batches import OPEN, QUEUE_HOME
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
 from haimaker.batches.parts import KIND
-from haimaker.http.client import HTTPClient
 from haimaker.store import Account, Reservation
-from haimaker.store.dynamodb import DynamoStore
 from local.command_line.__main__ import main
 from tests.support.documentation import Guide
 from tests.support.openai_wire import completion
 from tests.support.reply import Reply
 from tests.support.stack import BUCKETS, UPSTREAM_KEY, Stack, put_secrets
-from tests.support.stack_batches import StackBatches
+from tests.support.stack_batches import StackBatches, outlive
 
 CHAT = "/v1/chat/completions"
 COST = 4_500
@@ -37,10 +34,10 @@ def line(name: str, **fields: Any) -> dict[str, Any]:
     return {"custom_id": name, "method": "POST", "url": CHAT, "body": body}
 
 
-def begin(client: openai.OpenAI, lines: list[dict[str, Any]]) -> Any:
+def begin(client: openai.OpenAI, lines: list[dict[str, Any]], **options: Any) -> Any:
     data = "\n".join(map(json.dumps, lines)).encode()
     file = client.files.create(file=("lines.jsonl", data), purpose="batch")
-    return client.batches.create(input_file_id=file.id, endpoint=lines[0].get("url", CHAT), completion_window="24h")
+    return client.batches.create(input_file_id=file.id, endpoint=lines[0].get("url", CHAT), completion_window="24h", **options)
 
 
 def rows(client: openai.OpenAI, file_id: str | None) -> list[dict[str, Any]]:
@@ -188,14 +185,6 @@ def test_what_is_wrong_with_a_batch_is_told_before_anything_is_asked(batches, li
     assert (batches.stack.upstream.calls, held(batches, key)) == ([], (0, False))
 
 
-def test_a_providers_own_batch_is_not_to_be_had(batches):
-    client = batches.openai_client(batches.stack.key())
-    file = client.files.create(file=("lines.jsonl", b"{}"), purpose="batch")
-    with pytest.raises(openai.BadRequestError) as raised:
-        client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h", metadata={"haimaker_mode": "native"})
-    assert raised.value.param == "metadata.haimaker_mode"
-
-
 def ids_of(found: list[dict[str, Any]]) -> list[str]:
     return [row["custom_id"] for row in found]
 
@@ -291,7 +280,7 @@ def test_the_state_of_a_batch_costs_a_fraction_of_a_write_a_line(request, tables
     batches.stack.upstream.answers(answers_its_line)
     key = batches.stack.key(budget_nanousd=10**9)
     client = batches.openai_client(key)
-    batch = begin(client, [line(f"line-{each}") for each in range(number)])
+    batch = begin(client, [line(f"line-{each}") for each in range(number)], metadata={"haimaker_mode": "now"})
     batches.stack.front.take()
     batches.deliver()
     calls = batches.stack.front.take()
@@ -410,69 +399,19 @@ def test_the_role_of_the_worker_has_what_it_does_and_no_more(batches_and_bedrock
     assert (role.refused, role.unused()) == ([], set())
 
 
-class Killed(BaseException):
-    """The function is dead: nothing that it still does reaches anybody."""
-
-
-class Mortal:
-    """Has a function die at one of its calls of AWS and of providers, before or after that is carried out."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> None:
-        self.left, self.is_dead, self._chance, self._lock = 0, False, chance, threading.Lock()
-        for place, name in ((AWSClient, "_try"), (HTTPClient, "send")):
-            monkeypatch.setattr(place, name, self._mortal(getattr(place, name)))
-
-    def _mortal(self, call: Any) -> Any:
-        def until_death(*arguments: Any) -> Any:
-            with self._lock:
-                if self.is_dead:
-                    raise Killed
-                self.left -= 1
-                dies = self.left == 0
-                self.is_dead = dies and self._chance.random() < 0.5
-            if self.is_dead:
-                raise Killed
-            result = call(*arguments)
-            if dies:
-                self.is_dead = True
-                raise Killed
-            return result
-
-        return until_death
-
-
 @pytest.mark.parametrize("seed", [int(each) for each in os.environ.get("STACK_BATCH_SEEDS", "1 2").split()])
 def test_a_batch_outlives_its_functions(batches, monkeypatch, seed):
     """Killed at random calls. What takes a quarter of an hour in the stack, until a part is given to another, passes at once."""
-    chance, lines, passed_s, now = random.Random(seed), 45, 0.0, time.time
     monkeypatch.setattr("haimaker.batches.parts.PART_LINES", 12)
     monkeypatch.setattr("haimaker.batches.part_run.WRITES_EVERY_S", 0.05)
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    monkeypatch.setattr(time, "time", lambda: now() + passed_s)
-    monkeypatch.setattr(DynamoStore.__init__, "__defaults__", (lambda: time.time(),))
     batches.stack.upstream.answers(answers_its_line)
     key = batches.stack.key(budget_nanousd=10**9)
     client = batches.openai_client(key)
-    names = [f"line-{number}" for number in range(lines)]
-    batch, mortal, again, kills = begin(client, [line(name) for name in names]), Mortal(monkeypatch, chance), [], 0
-    owner = auth.account_id_of(key)
-    worker = batches.load("batch_worker")
-    while (now_is := client.batches.retrieve(batch.id)).status != "completed":
-        message = again.pop() if again else batches.receive()
-        if message is None:
-            batches.ring(owner, batch.id)
-            continue
-        mortal.left = chance.randint(1, 90) if kills < 12 else 10**9
-        try:
-            batches.give(worker, message)
-            mortal.left = 10**9
-        except Killed:
-            kills, passed_s = kills + 1, passed_s + 1_000
-            worker, again = batches.load("batch_worker"), [message, *again]
-        mortal.is_dead, mortal.left = False, 10**9
-    batches.deliver(worker)
-    check(batches, key, client, now_is, names)
+    names = [f"line-{number}" for number in range(45)]
+    batch = begin(client, [line(name) for name in names])
+    kills = outlive(batches, monkeypatch, random.Random(seed), auth.account_id_of(key), batch.id)
     assert kills >= 5
+    check(batches, key, client, client.batches.retrieve(batch.id), names)
 
 
 def check(batches: StackBatches, key: str, client: openai.OpenAI, batch: Any, names: list[str]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from anthropic.types.messages.batch_create_params import BatchCreateParams as AnthropicBatch
 from google.genai import types as gemini
+from mistralai.client.models import BatchJob, CreateBatchJobRequest
 from openai.types.batch_create_params import BatchCreateParams as OpenAIBatch
 from pydantic import TypeAdapter
 
@@ -27,6 +28,7 @@ from tests.support.fake_upstream import Call
 from tests.support.reply import JSON, Reply
 
 OPENAI_BATCH: TypeAdapter[Any] = TypeAdapter(OpenAIBatch)
+MISTRAL_BATCH: TypeAdapter[Any] = TypeAdapter(CreateBatchJobRequest)
 ANTHROPIC_BATCH: TypeAdapter[Any] = TypeAdapter(AnthropicBatch)
 GEMINI_CONTENTS: TypeAdapter[Any] = TypeAdapter(list[gemini.Content])
 
@@ -122,6 +124,7 @@ class OpenAIVendor(Vendor):
     line_fields = frozenset({"custom_id", "method", "url", "body"})
     prefix = "/v1"
     upload_path, purpose = "/v1/files", "batch"
+    more_fields: tuple[str, ...] = ("output_expires_after",)
 
     def route(self, call: Call) -> Reply:
         path = call.path.removeprefix("/v1/openai")  # Azure's
@@ -146,6 +149,10 @@ class OpenAIVendor(Vendor):
     def upload(self, call: Call) -> Reply:
         form = read_form(call)
         assert form["purpose"] == self.purpose.encode()
+        expiry = {name.partition("[")[2][:-1]: value.decode() for name, value in form.items() if name.startswith("expires_after")}
+        assert not expiry or (
+            self.more_fields and expiry["anchor"] == "created_at" and 1_209_600 <= int(expiry["seconds"]) <= 2_592_000
+        )
         file_id = self.new_id("file-")
         self.files[file_id] = form["file"]
         return Reply.json(200, {"id": file_id, "object": "file", "purpose": self.purpose, "bytes": len(form["file"])})
@@ -153,7 +160,7 @@ class OpenAIVendor(Vendor):
     def create(self, body: JSON) -> Reply:
         endpoint = f"/v1{body['endpoint'].removeprefix('/v1')}"
         OPENAI_BATCH.validate_python(body | {"endpoint": endpoint}, strict=True)
-        assert body.keys() <= {"input_file_id", "endpoint", "completion_window", "metadata"}
+        assert body.keys() <= {"input_file_id", "endpoint", "completion_window", "metadata", *self.more_fields}
         requests: dict[str, JSON] = {}
         for line in map(json.loads, self.files[body["input_file_id"]].splitlines()):
             assert line.keys() == self.line_fields
@@ -202,29 +209,52 @@ class OpenAIVendor(Vendor):
         return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+class GroqVendor(OpenAIVendor):
+    """https://console.groq.com/docs/api-reference#batches-create"""
+
+    more_fields = ()
+
+
 class AzureVendor(OpenAIVendor):
-    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch"""
+    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said."""
 
     prefix = ""
 
 
 class TogetherVendor(OpenAIVendor):
-    """https://docs.together.ai/docs/inference/batch/tutorial, https://docs.together.ai/reference/batch-create"""
+    """https://docs.together.ai/docs/inference/batch/tutorial, https://docs.together.ai/reference/batch-create, …/batch-list: a bare
+    list."""
 
     line_fields = frozenset({"custom_id", "body"})
     upload_path, purpose = "/v1/files/upload", "batch-api"
+    more_fields = ()
 
     def upload(self, call: Call) -> Reply:
         assert read_form(call)["file_name"]
         return super().upload(call)
 
+    def route(self, call: Call) -> Reply:
+        if call.method == "GET" and call.path.startswith("/v1/batches?"):
+            return Reply.raw(
+                200, json.dumps([*map(self.show, self.batches.values())]).encode(), {"content-type": "application/json"}
+            )
+        return super().route(call)
+
     def begin(self, batch: VendorBatch) -> Reply:
+        is_answered = not self.refusals and not self.swallows
         reply = super().begin(batch)
-        return Reply.json(201, {"job": self.show(batch)}) if batch.id in self.batches else reply
+        return Reply.json(201, {"job": self.show(batch)}) if is_answered else reply
 
     def show(self, batch: VendorBatch) -> JSON:
         shown = super().show(batch)
-        return shown | {"status": shown["status"].upper()}
+        known = {name: shown[name] for name in ("id", "endpoint", "input_file_id", "output_file_id", "error_file_id")}
+        return {
+            **known,
+            "status": shown["status"].upper(),
+            "progress": 50.0,
+            "error": batch.fails,
+            "created_at": to_iso(batch.created_s),
+        }
 
 
 class AnthropicVendor(Vendor):
@@ -352,7 +382,7 @@ class MistralVendor(OpenAIVendor):
 
     def create(self, body: JSON) -> Reply:
         assert body.keys() <= {"input_files", "model", "endpoint", "metadata", "timeout_hours"}
-        assert body["endpoint"] in ("/v1/chat/completions", "/v1/embeddings", "/v1/moderations")
+        MISTRAL_BATCH.validate_python(body)
         requests = {}
         for line in map(json.loads, self.files[body["input_files"][0]].splitlines()):
             assert line.keys() == {"custom_id", "body"}
@@ -360,11 +390,21 @@ class MistralVendor(OpenAIVendor):
             requests[line["custom_id"]] = line["body"] | {"model": body["model"]}
         return self.begin(VendorBatch(self.new_id("job"), requests, body["endpoint"], body["input_files"][0]))
 
+    def content(self, file_id: str) -> bytes:
+        """The body of a failure is JSON in a text."""
+        rows = [json.loads(row) for row in super().content(file_id).splitlines()]
+        for row in rows:
+            response = row["response"] or {"status_code": 200}
+            if response["status_code"] >= 400:
+                error = {"object": "error", "type": "invalid_request_file", "param": None, "code": "3310"}
+                response["body"] = json.dumps(error | {"message": response["body"]["error"]["message"], "raw_status_code": 400})
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
     def show(self, batch: VendorBatch) -> JSON:
         shown = super().show(batch)
         states = {"validating": "QUEUED", "in_progress": "RUNNING", "completed": "SUCCESS", "expired": "TIMEOUT_EXCEEDED"}
         counts = shown["request_counts"]
-        return {
+        told = {
             "id": batch.id,
             "object": "batch",
             "input_files": [batch.file_id],
@@ -378,6 +418,8 @@ class MistralVendor(OpenAIVendor):
             "succeeded_requests": counts["completed"],
             "created_at": int(batch.created_s),
         }
+        BatchJob.model_validate(told)
+        return told
 
 
 def read_form(call: Call) -> Mapping[str, bytes]:

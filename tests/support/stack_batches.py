@@ -2,24 +2,33 @@
 
 import base64
 import json
+import random
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import anthropic
 import boto3
 import openai
+import pytest
 
 from haimaker.api.paths import match
+from haimaker.aws.client import AWSClient
 from haimaker.aws_lambda.runtime import Context
+from haimaker.batches import QUEUE_HOME, BatchDirectory
+from haimaker.http.client import HTTPClient
 from haimaker.http.values import JSON
+from haimaker.store.dynamodb import DynamoStore
 from tests.support.stack import BUCKETS, QUEUE, LoadedFunction, Stack
 
 MOST_DELIVERIES = 5
+MOST_KILLS = 12
+VISIBILITY_S = 1_000
 SERVES = ("files", "batches")
 
 
@@ -55,14 +64,17 @@ class StackBatches:
         self._door.shutdown()
         self._door.server_close()
 
-    def load(self, name: str, **environment: str) -> LoadedFunction:
-        settings = {
+    def settings(self) -> dict[str, str]:
+        """Of the functions."""
+        return {
             "HAIMAKER_FILES_BUCKET": BUCKETS["Files"],
             "HAIMAKER_BATCH_QUEUE": self.queue,
             "HAIMAKER_BATCH_WORKERS": str(self.workers),
             "HAIMAKER_DEMO": "true",
         }
-        return self.stack.load(name, **settings, **environment)
+
+    def load(self, name: str, **environment: str) -> LoadedFunction:
+        return self.stack.load(name, **self.settings(), **environment)
 
     # What clients do.
 
@@ -83,6 +95,12 @@ class StackBatches:
                 assert int(message["Attributes"]["ApproximateReceiveCount"]) < MOST_DELIVERIES, "it is for the other queue"
                 self.sqs.change_message_visibility(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
         return delivered
+
+    def step(self) -> None:
+        """Gives the worker the next message, which there has to be."""
+        message = self.receive()
+        assert message
+        self.give(self.worker(), message)
 
     def worker(self) -> LoadedFunction:
         if "batch_worker" not in self.functions:
@@ -152,3 +170,63 @@ def _door(functions: Mapping[str, LoadedFunction]) -> type[BaseHTTPRequestHandle
         do_POST = do_DELETE = do_PUT = do_GET
 
     return Door
+
+
+class Killed(BaseException):
+    """The function is dead: nothing that it still does reaches anybody."""
+
+
+class Mortal:
+    """Has a function die at one of its calls of AWS and of providers, before or after that is carried out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> None:
+        self.left, self.is_dead, self._chance, self._lock = 0, False, chance, threading.Lock()
+        for place, name in ((AWSClient, "_try"), (HTTPClient, "send")):
+            monkeypatch.setattr(place, name, self._mortal(getattr(place, name)))
+
+    def _mortal(self, call: Any) -> Any:
+        def until_death(*arguments: Any) -> Any:
+            with self._lock:
+                if self.is_dead:
+                    raise Killed
+                self.left -= 1
+                dies = self.left == 0
+                self.is_dead = dies and self._chance.random() < 0.5
+            if self.is_dead:
+                raise Killed
+            result = call(*arguments)
+            if dies:
+                self.is_dead = True
+                raise Killed
+            return result
+
+        return until_death
+
+
+def outlive(
+    batches: StackBatches, monkeypatch: pytest.MonkeyPatch, chance: random.Random, owner: str, batch_id: str, most_calls: int = 90
+) -> int:
+    """Works on a batch to its end by functions that are killed twelve times, each after some random call. What a message that was
+    not deleted is delivered after in the stack passes at once. Returns how often one was killed."""
+    passed_s, now, kills = 0.0, time.time, 0
+    again: list[JSON] = []
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(time, "time", lambda: now() + passed_s)
+    monkeypatch.setattr(DynamoStore.__init__, "__defaults__", (lambda: time.time(),))
+    mortal, worker = Mortal(monkeypatch, chance), batches.load("batch_worker")
+    directory = BatchDirectory(batches.stack.store.documents, QUEUE_HOME)
+    while (found := directory.get(owner, batch_id)) is None or not found.has_ended:
+        message = again.pop() if again else batches.receive()
+        if message is None:
+            batches.ring(owner, batch_id)
+            continue
+        mortal.left = chance.randint(1, most_calls) if kills < MOST_KILLS else 10**9
+        try:
+            batches.give(worker, message)
+            mortal.left = 10**9
+        except Killed:
+            kills, passed_s = kills + 1, passed_s + VISIBILITY_S
+            worker, again = batches.load("batch_worker"), [message, *again]
+        mortal.is_dead, mortal.left = False, 10**9
+    batches.deliver(worker)
+    return kills

@@ -4,31 +4,30 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Callable
-from dataclasses import KW_ONLY, asdict, field, fields
+from dataclasses import asdict, fields
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from haimaker import lean_dataclasses
 
-Decorator = Callable[..., Any]
 
-
-def frozen(dataclass: Decorator) -> type:
-    @dataclass(frozen=True, slots=True)
+def frozen(names: Any) -> type:
+    @names.dataclass(frozen=True, slots=True)
     class Point:
         x: int
         y: int = 2
-        tags: list[str] = field(default_factory=list)
-        secret: str = field(default="s", repr=False)
-        version: int = field(default=0, compare=False)
+        tags: list[str] = names.field(default_factory=list)
+        secret: str = names.field(default="s", repr=False)
+        version: int = names.field(default=0, compare=False)
 
     return Point
 
 
-def frozen_and_hashable(dataclass: Decorator) -> type:
-    @dataclass(frozen=True)
+def frozen_and_hashable(names: Any) -> type:
+    @names.dataclass(frozen=True)
     class Point:
         x: int
         y: tuple[int, ...] = ()
@@ -36,12 +35,12 @@ def frozen_and_hashable(dataclass: Decorator) -> type:
     return Point
 
 
-def mutable(dataclass: Decorator) -> type:
-    @dataclass(slots=True)
+def mutable(names: Any) -> type:
+    @names.dataclass(slots=True)
     class Point:
         x: int
-        y: int = field(init=False)
-        seen: dict[str, int] = field(init=False, default_factory=dict)
+        y: int = names.field(init=False)
+        seen: dict[str, int] = names.field(init=False, default_factory=dict)
 
         def __post_init__(self) -> None:
             self.y = self.x + 1
@@ -49,13 +48,13 @@ def mutable(dataclass: Decorator) -> type:
     return Point
 
 
-def inherited(dataclass: Decorator) -> type:
-    @dataclass(frozen=True)
+def inherited(names: Any) -> type:
+    @names.dataclass(frozen=True)
     class Base:
         x: int
         y: int = 1
 
-    @dataclass(frozen=True)
+    @names.dataclass(frozen=True)
     class Point(Base):
         y: int = 5
         z: str = "z"
@@ -66,19 +65,19 @@ def inherited(dataclass: Decorator) -> type:
     return Point
 
 
-def keywords(dataclass: Decorator) -> type:
-    @dataclass(frozen=True)
+def keywords(names: Any) -> type:
+    @names.dataclass(frozen=True)
     class Point:
         x: int = 0
-        _: KW_ONLY
+        _: names.KW_ONLY
         y: int
         z: int = 3
 
     return Point
 
 
-def empty(dataclass: Decorator) -> type:
-    @dataclass
+def empty(names: Any) -> type:
+    @names.dataclass
     class Point:
         pass
 
@@ -89,8 +88,8 @@ def no_argument() -> int:
     return 1
 
 
-def functions(dataclass: Decorator) -> type:
-    @dataclass(frozen=True)
+def functions(names: Any) -> type:
+    @names.dataclass(frozen=True)
     class Point:
         x: Callable[[], int] = int
         z: Callable[[], int] = no_argument
@@ -146,12 +145,23 @@ def outcomes(cls: type, call: tuple[tuple[Any, ...], dict[str, Any]], replace: C
 @pytest.mark.parametrize("call", CALLS, ids=repr)
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_class_does_what_the_standard_librarys_does(
-    make: Callable[[Decorator], type], call: tuple[tuple[Any, ...], dict[str, Any]]
+    make: Callable[[ModuleType], type], call: tuple[tuple[Any, ...], dict[str, Any]]
 ) -> None:
-    lean, usual = make(lean_dataclasses.dataclass), make(dataclasses.dataclass)
+    lean, usual = make(lean_dataclasses), make(dataclasses)
     first = outcomes(lean, call, lean_dataclasses.replace)
     assert first == outcomes(usual, call, dataclasses.replace) == outcomes(lean, call, dataclasses.replace)
     assert outcomes(lean, call, lean_dataclasses.replace) == first, "an object after the first is made in another way"
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_class_has_the_same_fields(make: Callable[[ModuleType], type]) -> None:
+    def seen_in(names: ModuleType, cls: type) -> list[list[object]]:
+        kinds = ("name", "type", "init", "repr", "compare", "kw_only", "default", "default_factory")
+        found = [[getattr(each, kind) for kind in kinds] for each in names.fields(cls)]
+        return [[None if value is names.MISSING else value for value in values] for values in found]
+
+    lean, usual = make(lean_dataclasses), make(dataclasses)
+    assert seen_in(lean_dataclasses, lean) == seen_in(dataclasses, lean) == seen_in(dataclasses, usual)
 
 
 @lean_dataclasses.dataclass(frozen=True)

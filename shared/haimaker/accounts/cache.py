@@ -14,7 +14,7 @@ from haimaker.http.errors import AuthenticationError
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import UserBudget
-from haimaker.store import Account, Balance, Store, StoreUnavailable
+from haimaker.store import SUCCESSOR, Account, Balance, Store, StoreUnavailable
 
 Cached = TypeVar("Cached")
 
@@ -29,8 +29,6 @@ NO_IMPORTS_S = 60.0
 """How long the store is not asked again whether it has such keys."""
 REFUSED_S = 10.0
 """How long the store is not asked again for a key of another form that it does not have."""
-SUCCESSOR = "successor"
-"""The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
 """The `source` in the metadata of an account that the settings name."""
 NO_MODELS = ("\0",)
@@ -88,7 +86,7 @@ class AccountCache:
         """The account of a request's key, from the cache, or with `fresh` from the store. A key or team that the cache has as
         blocked or expired is read from the store too, so that one that was unblocked is accepted at once. Raises
         AuthenticationError, ServiceUnavailableError if the store fails."""
-        account_id, now_s = auth.authenticate(headers, self.admin_id, self._is_imported), time.time()
+        account_id, now_s = auth.authenticate(headers, self.admin_id, self._is_imported, self._cached), time.time()
         account = None if fresh else self._cached.get(account_id)
         if account:
             team = self._cached.get(TEAM.account_id(account.team_id)) if account.team_id else None
@@ -104,8 +102,6 @@ class AccountCache:
         """Whether a key of another form is one that was imported. Where none was, and of one that was refused a moment ago, the
         store is not asked. Raises APIError if the store fails."""
         now_s = time.monotonic()
-        if account_id in self._cached:
-            return True
         if not self._imports(now_s) or self._refused.get(account_id, 0.0) > now_s:
             return False
         if self._get(account_id):
@@ -126,6 +122,7 @@ class AccountCache:
         administrator's that other settings than this gateway's name."""
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
+            self._cached.pop(account_id, None)
             raise auth.unknown_key()
         if successor := balance.account.metadata.get(SUCCESSOR):
             if balance.account.expires_s <= time.time():
@@ -133,6 +130,12 @@ class AccountCache:
             return self.read(successor)
         self.keep(balance.account)
         return balance
+
+    def read_newest(self, account_id: str) -> Balance:
+        """The same of what goes on in a key's name, also when the key itself has ended since it was made anew."""
+        balance = self._get(account_id)
+        successor = balance.account.metadata.get(SUCCESSOR) if balance else None
+        return self.read_newest(successor) if successor else self.read(account_id)
 
     def billed_accounts(
         self, key: Account, end_user: str | None = None, *, fresh: bool = False, new_user: bool = False

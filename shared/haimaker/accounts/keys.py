@@ -6,7 +6,7 @@ without asking the store. Fast hashing is right for random secrets of this lengt
 
 import string
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from haimaker.accounts.kinds import KEY
 from haimaker.http.errors import AuthenticationError
@@ -48,10 +48,13 @@ def admin_id(admin_key: str | None) -> str | None:
 
 
 def authenticate(
-    headers: Mapping[str, str], admin_id: str | None = None, is_imported: Callable[[str], bool] = lambda account_id: False
+    headers: Mapping[str, str],
+    admin_id: str | None = None,
+    is_imported: Callable[[str], bool] = lambda account_id: False,
+    known: Container[str] = (),
 ) -> str:
-    """The account id of the key that a request carries; the key of `admin_id` needs no checksum, nor do those that
-    `is_imported` knows. Raises AuthenticationError."""
+    """The account id of the key that a request carries; the key of `admin_id` needs no checksum, nor do those that are `known` or
+    that `is_imported` finds. Raises AuthenticationError."""
     key = _key_of(headers)
     if not key:
         raise AuthenticationError(
@@ -59,7 +62,7 @@ def authenticate(
             code="missing_api_key",
         )
     account_id = account_id_of(key)
-    if account_id != admin_id and not is_well_formed(key) and not is_imported(account_id):
+    if account_id != admin_id and account_id not in known and not is_well_formed(key) and not is_imported(account_id):
         raise unknown_key()
     return account_id
 

@@ -8,17 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Literal, NamedTuple, Protocol, cast
 
+from haimaker.http.json import as_object, read_or_none
 from haimaker.http.values import JSON, UpstreamRequest
-from haimaker.providers.provider import NativeBatches
+from haimaker.providers.provider import BatchAccount, NativeBatches
 
 FORMATS: Mapping[str, str] = {
     "anthropic": "haimaker.adapters.anthropic.batches",
+    "bedrock": "haimaker.adapters.bedrock.batches",
+    "fireworks": "haimaker.adapters.fireworks.batches",
     "gemini": "haimaker.adapters.gemini.batches",
     "mistral": "haimaker.adapters.mistral.batches",
     "openai": "haimaker.adapters.openai.batches",
+    "vertex": "haimaker.adapters.vertex.batches",
 }
 LISTED = 100
 """Batches that are looked through for one whose id was never learnt: it is among the newest."""
+
+LINK = "link"
+"""The host of a call whose path is a whole address, such as a provider hands out for a while: no credentials go there."""
 
 State = Literal["running", "ended", "failed"]
 RUNNING: State = "running"
@@ -44,6 +51,8 @@ class BatchCall(NamedTuple):
     """How many requests are in it."""
     begun_s: float
     """When it was first about to be asked for."""
+    own: BatchAccount = BatchAccount()
+    """What the deployer named for it."""
 
 
 class BatchStatus(NamedTuple):
@@ -66,12 +75,18 @@ class BatchAnswer(NamedTuple):
 
 
 class BatchFormat(Protocol):
-    """What a module has."""
+    """What a module has. Some have more, where it takes more steps:
+
+    to_preparation(call)            the call before the upload; 409 says that it was made before
+    to_readiness(file_id)           the call that asks whether what was uploaded can be used; `is_ready(body)` reads its answer
+    from_listing(body, status)      where the calls of `to_results` only tell where answers are: the calls that fetch them
+    after_deletion(id, completed)   what has become of a batch that was cancelled, and is not there any more
+    """
 
     def to_upload(self, items: Iterable[BatchItem], call: BatchCall) -> UpstreamRequest | None:
         """The call that uploads the items; None where they come with the one that begins the batch."""
 
-    def read_upload(self, body: JSON) -> str:
+    def read_upload(self, body: JSON, call: BatchCall) -> str:
         """The id of what was uploaded. Raises KeyError where there is none."""
 
     def to_batch(self, items: Iterable[BatchItem], file_id: str, call: BatchCall) -> UpstreamRequest:
@@ -85,7 +100,7 @@ class BatchFormat(Protocol):
     def to_cancel(self, batch_id: str) -> UpstreamRequest: ...
 
     def to_list(self, call: BatchCall) -> UpstreamRequest:
-        """The call that lists the newest batches."""
+        """The call that lists the newest batches, or asks for the one by the name that was given to it."""
 
     def find(self, body: JSON, file_id: str, call: BatchCall) -> str | None:
         """The id of a batch in that list which was begun, but whose id was never learnt."""
@@ -100,6 +115,11 @@ class BatchFormat(Protocol):
 
 def find(name: str) -> BatchFormat:
     return cast(BatchFormat, import_module(FORMATS[name]))
+
+
+def to_row(line: bytes) -> JSON:
+    """The object in a line; an empty one where there is none."""
+    return as_object(read_or_none(line))
 
 
 def to_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

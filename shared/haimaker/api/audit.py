@@ -7,14 +7,15 @@ hashes, and of metadata it is only said that they were changed. Names are LiteLL
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from haimaker.accounts.aliases import CLAIMS
 from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api.account_admin import to_iso_time
 from haimaker.api.spend_filters import DateRange, Page
+from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import fields
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import NEVER_S, Account, Balance, ModelLimit, Store, ledger
 from haimaker.store.documents import Document, Documents
@@ -128,6 +129,8 @@ def list_events(store: Store, caller: Account, request: Request) -> JSON:
     check_usable(caller, time.time())
     require_reader(caller)
     page, span = Page.from_request(request), DateRange.from_request(request, time.time())
+    if not page.newest_first:
+        raise invalid_value("order", "'desc': changes are listed from the newest on")
     wanted = {name: value for name in CONDITIONS if (value := request.query.get(name))}
     part = request.query.get("search", "").casefold()
     found: list[JSON] = []
@@ -151,8 +154,14 @@ def _newest(store: Store, span: DateRange, cursor: str | None) -> Iterator[JSON]
         last_day = min(last_day, to_day(int(cursor.partition("#")[0]) / 10**6))
     moment_s = day_to_s(last_day)
     while moment_s >= day_to_s(first_day):
-        documents = store.documents.all(KIND + to_day(moment_s))
-        yield from (each.body for each in sorted(documents, reverse=True) if since <= each.name < until)
+        after, more = until, True
+        while more:
+            documents, more = store.documents.page(KIND + to_day(moment_s), after, newest_first=True)
+            for each in documents:
+                if each.name < since:
+                    return
+                yield each.body
+            after = documents[-1].name if documents else after
         moment_s -= DAY_S
 
 

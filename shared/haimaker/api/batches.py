@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from haimaker.accounts.errors import check_usable
 from haimaker.api.files import find, read_lasts_s, stored_files
 from haimaker.api.paging import read_page, to_list
 from haimaker.batches import (
@@ -71,8 +70,6 @@ def create(services: "Services", request: Request) -> Response:
     if body["completion_window"] != COMPLETION_WINDOW:
         raise _invalid("completion_window", f"'{COMPLETION_WINDOW}'")
     lasts_s, metadata = read_lasts_s(body.get("output_expires_after"), "output_expires_after"), _read_metadata(body)
-    if metadata and metadata.get(MODE) == NATIVE and services.settings.batch_queue:
-        raise _invalid(f"metadata.{MODE}", f"'{NOW}' in the stack, which asks each line for itself")
     files = stored_files(services.settings, services.store)
     file = find(files, account, str(body["input_file_id"]), "input_file_id")
     if file.purpose != "batch":
@@ -190,9 +187,8 @@ def to_json(batch: Batch) -> JSON:
 
 
 def authenticate(services: "Services", request: Request) -> Account:
-    account = services.accounts.authenticate(request.headers)
-    check_usable(account, time.time())
-    return account
+    """The account of a request's key as it is now. Raises AuthenticationError."""
+    return services.accounts.authenticate(request.headers, fresh=True)
 
 
 def batch_service(services: "Services") -> BatchService:

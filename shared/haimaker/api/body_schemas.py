@@ -8,9 +8,17 @@ from collections.abc import Mapping
 
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import schema_of
+from haimaker.validation.shapes import Shape
 
 REFERENCE = "#/components/schemas/"
-TYPES: Mapping[str, str] = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+TYPES: Mapping[str, str] = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "dict": "object",
+    "list": "array",
+}
 BOUNDS: Mapping[str, Mapping[str, str]] = {
     "list": {"min_length": "minItems", "max_length": "maxItems"},
     "tuple": {"min_length": "minItems", "max_length": "maxItems"},
@@ -19,6 +27,18 @@ BOUNDS: Mapping[str, Mapping[str, str]] = {
     "int": {"ge": "minimum", "le": "maximum"},
     "float": {"ge": "minimum", "le": "maximum"},
 }
+
+
+def from_shape(shape: Shape) -> JSON:
+    """The schema of a value of a shape; null is as if a field were absent."""
+    if isinstance(shape, tuple):
+        return {"anyOf": [from_shape(each) for each in shape]}
+    if isinstance(shape, Mapping):
+        properties = {name: {"anyOf": [from_shape(each), {"type": "null"}]} for name, each in shape.items()}
+        return {"type": "object", "properties": properties}
+    if isinstance(shape, list):
+        return {"type": "array", "items": from_shape(shape[0])}
+    return {"type": TYPES[shape.__name__]}
 
 
 def reference(kind: type, schemas: JSON) -> JSON:

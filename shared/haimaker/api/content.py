@@ -27,9 +27,11 @@ def show_content(services: "Services", caller: Account, request: Request, now_s:
     record = find_record(services.store, request)
     if record is None or (not caller.has_been(record.account_id) and caller.role != "admin"):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")
-    services.content.finish(WRITTEN_S)
     try:
         entry = services.content.read(record)
+        if entry is None:
+            services.content.finish(WRITTEN_S)
+            entry = services.content.read(record)
     except BlobError as error:
         raise ServiceUnavailableError("What was kept can't be read.", code="content_unavailable") from error
     if entry is None:

@@ -9,13 +9,13 @@ Ids that are not ours are left as they are: they are the provider's.
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from haimaker.http.errors import APIError, RequestTooLargeError
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.media import images
 from haimaker.store import Account
 

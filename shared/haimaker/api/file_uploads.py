@@ -71,7 +71,6 @@ def create(services: "Services", request: Request) -> Response:
     if type(size) is not int or size < 1:
         raise _invalid("bytes", "a whole number from 1")
     check_size(purpose, size, "bytes")
-    check_room(uploads.files, owner_of(account), size)
     lasts_s = read_lasts_s(body.get("expires_after"), "expires_after")
     name = body["filename"].replace("\\", "/").rpartition("/")[2] or "file"
     with _failures():

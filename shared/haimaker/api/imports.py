@@ -8,7 +8,6 @@ store notes that it has some, and only then are keys of another form looked up. 
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from haimaker.api.account_admin import apply_fields, check_admin
 from haimaker.http.errors import APIError, BadRequestError
 from haimaker.http.json import parse_json
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.pricing.amounts import to_nanousd
 from haimaker.store import NEVER_S, Account, Balance, Store
 from haimaker.store.documents import Document

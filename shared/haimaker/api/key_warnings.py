@@ -1,7 +1,5 @@
 """What is likely a mistake in a key, and is told with it instead of refused: a model that nobody has yet may come tomorrow."""
 
-from difflib import get_close_matches
-
 from haimaker.http.values import JSON
 from haimaker.models.catalog import all_models
 from haimaker.models.names import AUTO
@@ -28,6 +26,8 @@ def _is_known(config: Config, name: str) -> bool:
 
 
 def _warning(config: Config, name: str) -> str:
+    from difflib import get_close_matches  # 0.4 MB, for a mistake alone
+
     known = {info.model for provider in ONLINE for info in all_models(provider)} | set(config.routes)
     meant = next(iter(get_close_matches(name, known, 1, ALIKE)), None)
     words = f"{name!r} is no route and no model of a provider"

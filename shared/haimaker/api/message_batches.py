@@ -48,7 +48,12 @@ def create(services: "Services", request: Request) -> Response:
         file_id, size = kept.receive(_to_lines(requests), "application/jsonl", now_s)
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
     file = kept.add(file_id, size, owner_of(account), said, now_s)
-    batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
+    try:
+        batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
+    except Exception:
+        with files.place_failures():
+            kept.delete(file)
+        raise
     return json_response(to_json(batch, request))
 
 
@@ -128,21 +133,30 @@ def results(services: "Services", request: Request) -> Response:
     if not batch.has_ended:
         raise BadRequestError("The batch has no results yet: it has not ended.", param="id")
     kept = files.stored_files(services.settings, services.store)
-
-    def rows(name: str) -> Iterator[JSON]:
-        from haimaker.batches.lines import split
-
-        file = kept.get(batch.owner, batch.body[name] or "")
-        yield from (json.loads(row) for row in split(kept.pieces(file))) if file else ()
+    names = ("input_file_id",) if batch.status == FAILED else ("output_file_id", "error_file_id")
+    with files.place_failures():
+        found = [kept.pieces(file) for name in names if (file := kept.get(batch.owner, batch.body[name] or ""))]
 
     def lines() -> Iterator[bytes]:
-        if batch.status == FAILED:
-            yield from (_line(row["custom_id"], _error(batch.body["errors"]["data"][0])) for row in rows("input_file_id"))
-            return
-        for name in ("output_file_id", "error_file_id"):
-            yield from (_line(row["custom_id"], _result(row)) for row in rows(name))
+        from haimaker.batches.lines import split
+
+        for raw in (raw for pieces in found for raw in split(pieces)):
+            if batch.status != FAILED:
+                row = json.loads(raw)
+                yield _line(row["custom_id"], _result(row))
+            elif custom_id := _custom_id_of(raw):
+                yield _line(custom_id, _error(batch.body["errors"]["data"][0]))
 
     return Response(200, {"content-type": "application/x-jsonl"}, lines())
+
+
+def _custom_id_of(raw: bytes) -> str | None:
+    """Of a line that was never read as one: a batch that was begun by a file may have failed for it."""
+    try:
+        custom_id = parse_json(raw).get("custom_id")
+    except BadRequestError:
+        return None
+    return custom_id if isinstance(custom_id, str) else None
 
 
 def _line(custom_id: str, result: JSON) -> bytes:

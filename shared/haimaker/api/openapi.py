@@ -3,14 +3,17 @@
 https://spec.openapis.org/oas/v3.1.0
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import import_module
 
 from haimaker.api import body_schemas
-from haimaker.api.paths import GOOGLE_MODELS, ROUTES, Route
+from haimaker.api.openapi_fields import ACTIONS, BODIES, FORM, GOOGLES_KEY, PARAMETERS, QUERIES, WITHOUT_BODY
+from haimaker.api.paths import GOOGLE_MODELS, LOCAL_ROUTES, OF_GOOGLE, ROUTES, Route
 from haimaker.http.values import JSON
+from haimaker.validation import field_types
+from haimaker.validation.shapes import Shape
 
 SCHEMAS: Mapping[str, tuple[str, str]] = {
     "chat_completions": ("operations.chat", "ChatFields"),
@@ -34,34 +37,29 @@ SCHEMAS: Mapping[str, tuple[str, str]] = {
     "end_user_change": ("api.account_fields", "EndUserFields"),
 }
 """The module and the class of a request's body; other operations take any JSON object."""
+MORE_FIELDS: Mapping[str, Shape] = {"chat_completions": field_types.CHAT}
+"""Fields besides those of the class."""
 UPLOADS = ("images_edits", "images_variations", "audio_transcriptions", "audio_translations")
 """Their bodies are forms, of which a file is a part."""
-QUERIES: Mapping[str, tuple[str, ...]] = {
-    "key_info": ("key",),
-    "key_list": (
-        "page", "size", "return_full_object", "key_alias", "team_id", "user_id", "key_hash", "search", "status",
-        "sort_by", "sort_order",
-    ),
-    "spend_logs": ("start_date", "end_date", "limit", "cursor", "order", "key", "model", "provider",
-                   "status", "user", "team", "tag"),
-    "spend_report": ("start_date", "end_date", "group_by", "key", "keys", "top"),
-    "generation": ("id",),
-    "audit_list": ("start_date", "end_date", "limit", "cursor", "object_id", "changed_by_api_key", "action", "table_name",
-                   "search"),
-    "refusals_list": ("start_date", "end_date", "limit"),
-    "providers_list": ("hours", "all"),
-}  # fmt: skip
-UNDESCRIBED = ("console", "gemini_unserved")
-WITHOUT_KEY = ("health", "console", "models_hub")
-BEARER, ERROR = "bearer", "Error"
+UNDESCRIBED = ("console", "gemini_unserved", "index")
+"""Pages, and what is refused whatever it says."""
+WITHOUT_KEY = ("health", "models_hub", "metrics", "openapi", "docs", "link_read", "link_write", "sign_in", "sign_in_callback")
+BEARER = "bearer"
+ERRORS: Mapping[str, str] = {"messages": "AnthropicError", "gemini_": "GoogleError"}
+"""By how the names of operations begin, in whose form an error is told; of all others in OpenAI's."""
+ERROR = "Error"
+WITHOUT_VERSION = ("/metrics", "/openapi.json", "/docs", "/links/")
+"""Paths of the local gateway that are asked for as they are."""
+OF_EARLIER = ("/files/{id}", "link_write")
+"""Where links were until files had addresses of their own."""
 
 
 @cache
 def document(version: str) -> JSON:
     """Paths without those that only other clients' habits ask for: Azure's, those without `/v1`, Google's in its other version."""
-    schemas: JSON = {ERROR: _error_schema()}
+    schemas: JSON = {**_error_schemas()}
     paths: dict[str, JSON] = {}
-    for route in ROUTES:
+    for route in (*ROUTES, *LOCAL_ROUTES):
         if path := path_of(route):
             paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
     return {
@@ -81,9 +79,11 @@ def path_of(route: Route) -> str | None:
     """None for one that is not described."""
     if route.operation in UNDESCRIBED or route.template.startswith(("/openai/", "/v1/")):
         return None
+    if (route.template, route.operation) == OF_EARLIER:
+        return None
     if route.action and route.template != GOOGLE_MODELS[0]:
         return None
-    version = "" if route.template.startswith("/v1beta/") else "/v1"
+    version = "" if route.template.startswith(("/v1beta/", *WITHOUT_VERSION)) else "/v1"
     return f"{version}{route.template}".replace("+}", "}") + (f":{route.action}" if route.action else "")
 
 
@@ -107,47 +107,79 @@ def _fields(operation: JSON, found: JSON) -> str:
     names = [each["name"] for each in operation.get("parameters", ())]
     content = operation.get("requestBody", {}).get("content", {})
     for media in content.values():
-        reference = media["schema"].get("$ref", "").rpartition("/")[2]
-        names += found["components"]["schemas"].get(reference, {}).get("properties", ())
-    return " ".join(f"<code>{escape(name)}</code>" for name in names)
+        for schema in media["schema"].get("allOf", [media["schema"]]):
+            reference = schema.get("$ref", "").rpartition("/")[2]
+            names += found["components"]["schemas"].get(reference, schema).get("properties", ())
+    return " ".join(f"<code>{escape(name)}</code>" for name in dict.fromkeys(names))
 
 
 def _operation(route: Route, schemas: JSON) -> JSON:
     slashes = [part for part in route.template.split("/") if part]
     words = [route.method.lower(), *(part.strip("{+}").replace("-", "_") for part in slashes), *filter(None, [route.action])]
-    named: JSON = {"operationId": "_".join(words)}
-    in_path = [
-        {"name": part.strip("{+}"), "in": "path", "required": True, "schema": {"type": "string"}}
-        for part in slashes
-        if part[0] == "{"
-    ]
-    in_query = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in QUERIES.get(route.operation, ())]
-    parameters = [*in_path, *in_query]
-    found = {**named, "tags": [slashes[0]], **({"parameters": parameters} if parameters else {})}
-    if route.method == "POST":
-        media = "multipart/form-data" if route.operation in UPLOADS else "application/json"
-        found["requestBody"] = {"required": True, "content": {media: {"schema": _body(route.operation, schemas)}}}
+    found: JSON = {"operationId": "_".join(words), "tags": [slashes[0]]}
+    if parameters := [*_in_path(route, slashes), *_in_query(route)]:
+        found["parameters"] = parameters
+    if route.method in ("POST", "PUT") and route.operation not in WITHOUT_BODY:
+        media, schema = _body(route.operation, schemas)
+        found["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
     if route.operation in WITHOUT_KEY:
         found["security"] = []
-    error = {"$ref": f"#/components/schemas/{ERROR}"}
+    form = next((name for begin, name in ERRORS.items() if route.operation.startswith(begin)), ERROR)
+    error = {"application/json": {"schema": {"$ref": f"{body_schemas.REFERENCE}{form}"}}}
     return {
         **found,
         "responses": {
             "200": {"description": "The answer; of a stream, server-sent events."},
-            "default": {"description": "An error in OpenAI's form.", "content": {"application/json": {"schema": error}}},
+            "default": {"description": "What is wrong, by the status, `code` and words.", "content": error},
         },
     }
 
 
-def _body(operation: str, schemas: JSON) -> JSON:
-    if operation not in SCHEMAS:
-        return {"type": "object"}
-    module, name = SCHEMAS[operation]
-    return body_schemas.reference(getattr(import_module(f"haimaker.{module}"), name), schemas)
+def _in_path(route: Route, slashes: Sequence[str]) -> Iterator[JSON]:
+    for part in slashes:
+        if part[0] == "{":
+            name = part.strip("{+}")
+            choices = {"enum": list(ACTIONS[route.operation])} if name == "action" else {}
+            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", **choices}}
 
 
-def _error_schema() -> JSON:
-    text = {"type": ["string", "null"]}
-    fields = {"message": {"type": "string"}, "type": {"type": "string"}, "param": text, "code": text}
-    inner = {"type": "object", "properties": fields, "required": list(fields)}
-    return {"type": "object", "properties": {"error": inner}, "required": ["error"]}
+def _in_query(route: Route) -> Iterator[JSON]:
+    for name in QUERIES.get(route.operation, ()):
+        yield {"name": name, "in": "query", "schema": dict(PARAMETERS.get(name, {"type": "string"}))}
+    if route.operation.startswith(OF_GOOGLE):
+        yield {"name": GOOGLES_KEY, "in": "query", "schema": {"type": "string"}}
+
+
+def _body(operation: str, schemas: JSON) -> tuple[str, JSON]:
+    """Its media type and its schema."""
+    if operation in SCHEMAS:
+        module, name = SCHEMAS[operation]
+        schema = body_schemas.reference(getattr(import_module(f"haimaker.{module}"), name), schemas)
+        if more := MORE_FIELDS.get(operation):
+            schema = {"allOf": [schema, body_schemas.from_shape(more)]}
+        return FORM if operation in UPLOADS else "application/json", schema
+    body = BODIES[operation]
+    if body.media not in (FORM, "application/json"):
+        return body.media, {"type": "string", "contentMediaType": body.media}
+    schema = body_schemas.from_shape(body.fields)
+    if body.file:
+        schema["properties"][body.file] = {"type": "string", "contentMediaType": "application/octet-stream"}
+    closed = {"additionalProperties": False} if body.is_closed else {}
+    return body.media, {**schema, "required": list(body.required), **closed}
+
+
+def _error_schemas() -> JSON:
+    text, maybe = {"type": "string"}, {"type": ["string", "null"]}
+    forms: Mapping[str, JSON] = {
+        ERROR: {"message": text, "type": text, "param": maybe, "code": maybe},
+        "AnthropicError": {"type": text, "message": text},
+        "GoogleError": {"code": {"type": "integer"}, "message": text, "status": text},
+    }
+    return {
+        name: {
+            "type": "object",
+            "properties": {"error": {"type": "object", "properties": fields, "required": list(fields)}},
+            "required": ["error"],
+        }
+        for name, fields in forms.items()
+    }

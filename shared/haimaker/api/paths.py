@@ -6,12 +6,12 @@ ends in. scripts/api_paths.py writes this table into `template.yaml`, where API 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from haimaker.http.errors import MethodNotAllowedError, NotFoundError
 from haimaker.http.values import Request
+from haimaker.lean_dataclasses import replace
 
 
 class Route(NamedTuple):

@@ -5,29 +5,32 @@ its reservation on, which draws from the pool of our batch, and is refused by no
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from haimaker import adapters
 from haimaker.accounts.cache import BilledAccounts
+from haimaker.adapters.batch_formats import LINK
 from haimaker.api import formats
 from haimaker.batches.native import NativeCall
 from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import Affordable
 from haimaker.billing.reservations import reservations_for
 from haimaker.http.errors import APIError, ServiceUnavailableError
+from haimaker.http.json import as_object
 from haimaker.http.sse import dumps
-from haimaker.http.values import Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.operation import OperationRequest
-from haimaker.providers.provider import NativeBatches
+from haimaker.providers.provider import BatchAccount, NativeBatches
 from haimaker.routing.config import BatchSettings
 from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import NO_LIMIT, UNLIMITED, Account, Granted, Reservation
-from haimaker.upstream.single_call import open_once
+from haimaker.upstream.single_call import open_link, open_once
 
 if TYPE_CHECKING:
     from haimaker.services import Services
@@ -73,10 +76,14 @@ class ProviderBatches:
         attempt = runtime.planner.plan(routing_request, billed).plan.attempts[0]
         definition = runtime.router.definition(attempt.provider.name)
         rules = definition.batches if definition else None
-        if rules is None or not attempt.model_info.with_batch_rates(rules.percent).has_batch_rates:
+        if rules is None or not _at_batch_rates(attempt, rules).model_info.has_batch_rates:
             return None
         deployment = self.settings.deployments.get(attempt.target, "")
-        if (rules.needs_deployment and not deployment) or (asked.inlines_images(attempt) and _has_links(asked)):
+        if (
+            (rules.needs_deployment and not deployment)
+            or not self._has_all(attempt.provider.name, rules)
+            or (asked.inlines_images(attempt) and _has_links(asked))
+        ):
             return None
         sent = _sent_alone(asked, attempt)
         return _in_batch(sent, attempt, rules, deployment) if sent else None
@@ -87,9 +94,23 @@ class ProviderBatches:
         definition = runtime.router.definition(provider)
         if definition is None or provider not in runtime.clients.access:
             raise ServiceUnavailableError(f"The provider {provider!r} is not configured any more.")
+        if call.host == LINK:
+            return open_link(runtime.clients, definition, call, CALL_S)
+        if call.host:
+            host = rules.hosts[call.host]
+            return open_once(
+                runtime.clients, replace(definition, endpoint=host.endpoint, auth=host.auth), call, Request(""), CALL_S
+            )
         place = replace(definition.endpoint, path=rules.path or definition.endpoint.path)
         call = replace(call, headers={**headers, **call.headers})
         return open_once(runtime.clients, replace(definition, endpoint=place), call, Request(""), CALL_S)
+
+    def _has_all(self, provider: str, rules: NativeBatches) -> bool:
+        """Whether the deployer named all that the provider's batches need, and gave credentials that open it."""
+        named = self.settings.accounts.get(provider, BatchAccount())
+        if not all(getattr(named, name) for name in rules.needs):
+            return False
+        return not rules.needs_signature or self.services.runtime().clients.access[provider].api_key is None
 
     def reserve(
         self, request: Request, routing_request: RoutingRequest, account: Account, planner: Planner
@@ -104,7 +125,7 @@ class ProviderBatches:
         except APIError:  # whoever else would pay is gone
             billed = BilledAccounts(account, None, None)
         decision = planner.plan_target(routing_request, billed, batch.answer.target)
-        attempts = [self._at_batch_rates(attempt) for attempt in decision.plan.attempts]
+        attempts = [_at_batch_rates(attempt, self.rules(attempt.provider.name)) for attempt in decision.plan.attempts]
         decision = decision._replace(plan=replace(decision.plan, attempts=tuple(attempts)))
         full_name, told_s = planner.router.full_name, batch.answer.told_s
         wanted = [
@@ -114,16 +135,18 @@ class ProviderBatches:
                 *(int(told_s) + LASTS_S, services.settings.default_max_output_tokens, batch.batch_id),
             )
         ]
-        if services.store.record(request.id) is None:
-            outcome = admission.reserve(services.store, wanted)
-            if isinstance(outcome, Granted):
-                return decision, billed, outcome, estimates.NO_LIMITS
         first, *others = wanted
-        settled = Granted(replace(first, siblings=tuple(others)), UNLIMITED, UNLIMITED)
-        return decision, billed, settled, estimates.NO_LIMITS
+        whole, record = replace(first, siblings=tuple(others)), services.store.record(request.id)
+        if record:
+            services.store.settle(whole, record, 0)  # who wrote it may have died before all was charged
+        elif isinstance(outcome := admission.reserve(services.store, wanted), Granted):
+            return decision, billed, outcome, estimates.NO_LIMITS
+        return decision, billed, Granted(whole, UNLIMITED, UNLIMITED), estimates.NO_LIMITS
 
-    def _at_batch_rates(self, attempt: Attempt) -> Attempt:
-        return replace(attempt, model_info=attempt.model_info.with_batch_rates(self.rules(attempt.provider.name).percent))
+
+def _at_batch_rates(attempt: Attempt, rules: NativeBatches) -> Attempt:
+    percent = rules.percent if not rules.models or attempt.model in rules.models else 0
+    return replace(attempt, model_info=attempt.model_info.with_batch_rates(percent, cached_as_input=rules.cached_as_input))
 
 
 class _Linked(Exception):
@@ -160,10 +183,24 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
     if deployment:
         body["model"] = deployment
     headers = {name: value for name, value in sent.headers.items() if name != "content-type"}
+    if headers and rules.hosts:
+        return None  # its lines have none
     provider, model = attempt.provider.name, deployment or attempt.model
-    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body)
+    alike = _digest(body, rules.alike) if rules.alike else ""
+    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body, alike)
+
+
+def _digest(body: JSON, names: Sequence[str]) -> str:
+    """Of what a body has in fields, and in fields of its objects."""
+    found = []
+    for name in names:
+        value: object = body
+        for field in name.split("."):
+            value = as_object(value).get(field)
+        found.append(value)
+    return blake2b(dumps(found), digest_size=8).hexdigest()  # type: ignore[arg-type]
 
 
 def _answered(reservation: Reservation) -> Reservation:
-    models = tuple(replace(hold, tokens=0, limit=NO_LIMIT) for hold in reservation.models)
+    models = tuple(replace(hold, tokens=0, requests=0, limit=NO_LIMIT) for hold in reservation.models)
     return replace(reservation, answered=True, version=0, tokens=0, models=models)

@@ -7,7 +7,6 @@ among its fields; or these, and the request in `request`. Nothing is charged and
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 from haimaker.accounts.cache import AccountCache
 from haimaker.accounts.errors import check_usable, require_reader
@@ -19,6 +18,7 @@ from haimaker.http.errors import APIError, invalid_value
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.routing.auto_rules import AutoRouterDefinition
 from haimaker.routing.plan import Plan

@@ -4,11 +4,11 @@ In the deployed stack the place is an object in the stack's bucket, which is fil
 """
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haimaker.http.errors import RateLimitError, ServiceUnavailableError
 from haimaker.http.values import JSON, Request
+from haimaker.lean_dataclasses import replace
 from haimaker.store.documents import Document, Documents
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ comes from the route, `resource`; the path differs by stage and base path mappin
 
 import base64
 import re
-import uuid
-from binascii import Error as NotBase64
 from collections.abc import Collection, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
@@ -20,6 +18,7 @@ from haimaker.billing.pending import ALL, KIND
 from haimaker.gateway import Gateway
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, BadRequestError, NotFoundError
+from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
 from haimaker.lean_dataclasses import dataclass
 
@@ -50,7 +49,7 @@ class LambdaHandler:
     def __call__(self, event: JSON, context: Context) -> StreamedResponse | JSON:
         if event.keys() == {KIND}:  # of its own or of an operator: what a client asks has headers
             return self._see_to(str(event[KIND]), context)
-        request_id = str(uuid.uuid4())  # clients can choose the id that API Gateway puts into the event
+        request_id = new_request_id()  # clients can choose the id that API Gateway puts into the event
         headers = _headers(event)
         allowed = cross_origin(headers, self.gateway.settings.allowed_origins)
         if _method(event) == "OPTIONS" and allowed:
@@ -158,5 +157,5 @@ def _body(event: JSON) -> bytes:
         return str(text).encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(text)
-    except NotBase64 as error:
+    except ValueError as error:
         raise BadRequestError("The request's body is not in the encoding that it says.") from error

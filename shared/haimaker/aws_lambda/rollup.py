@@ -108,7 +108,7 @@ class DailyTotals:
         settings = Settings.deployed(os.environ)
         if settings.aws is None:
             raise SettingsError("Daily totals are rolled up in a deployed stack only.")
-        observer = Observer(settings.service, metrics_on=True)
+        observer = Observer(settings.service, metrics_on=True, alert_webhook=settings.alert_webhook, proxies=settings.proxies)
         aws = settings.aws
         dynamo = AWSClient("dynamodb", aws.region, aws.credentials, aws.dynamodb_endpoint, on_denied=observer.access_denied)
         return cls(dynamo, settings.accounts_table, settings.records_table, observer)

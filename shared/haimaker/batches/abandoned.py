@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from haimaker.batches import COMPLETION_WINDOW_S, EXPIRED, QUEUE_HOME, Batch, BatchDirectory
 from haimaker.batches.parts import PartDirectory
+from haimaker.batches.successors import close_pools
 from haimaker.store import Store
 
 PAGE = 100
@@ -23,7 +24,7 @@ def find_abandoned(store: Store, owner: str, now_s: float) -> Iterator[Batch]:
 
 def end_abandoned(store: Store, batch: Batch, now_s: float) -> int:
     """Gives back what is left in the batch's pools, of which each has the same, and returns it. Raises StoreUnavailable."""
-    left = [store.close_pool(account_id, batch.id) for account_id in batch.body["pools"]]
+    left = close_pools(store, batch)
     directory, parts = BatchDirectory(store.documents, QUEUE_HOME), PartDirectory(store.documents)
     progress = parts.with_progress(batch).body
     told = {name: progress[name] for name in ("completed", "failed", "cost_nanousd", "tokens") if name in progress}
@@ -31,4 +32,4 @@ def end_abandoned(store: Store, batch: Batch, now_s: float) -> int:
     for part in parts.all(batch.id):
         parts.delete(part)
     directory.close(batch)
-    return max((amount for amount in left if amount), default=0)
+    return max(left, default=0)

@@ -16,21 +16,20 @@ and is written before anything is asked for, so that whoever takes over from a p
 """
 
 import json
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from haimaker.adapters import batch_formats
-from haimaker.adapters.batch_formats import BatchCall, BatchItem, BatchStatus
+from haimaker.adapters.batch_formats import BatchCall, BatchFormat, BatchItem, BatchStatus
 from haimaker.batches import CANCELLING, Batch
-from haimaker.http.client import TransportError, read_whole
+from haimaker.batches.provider_call import MISSING, NOT_NOW, SHOWN_ERROR, Refused, Unsure, send
 from haimaker.http.errors import APIError
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass
-from haimaker.providers.provider import NativeBatches
+from haimaker.providers.provider import BatchAccount, NativeBatches
 from haimaker.routing.config import BatchSettings
 from haimaker.store import Account
 
@@ -40,20 +39,22 @@ FOLLOWED = (PLANNED, SENDING, RUNNING)
 """States in which the provider is asked for the next one."""
 LIVE = (*FOLLOWED, ENDED, LOST)
 """States in which nobody else is to ask the lines."""
-MOST_PARTS = 64
-"""Of one batch; what would be in more is asked as all other lines are. Their state is in a document of 400 KB at most."""
-ITEM_BYTES = 200
-"""What an item may have around its body."""
+UNREAD = (*FOLLOWED, ENDED)
+"""States in which there may be answers that nobody has read."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 10.0, 300.0, 1.5
 MOST_TRIES = 5
 """Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
 MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
+LAST_S = 7_200
+"""Before our batch ends, in which what its providers' have not answered is asked as all other lines are. One waits up to three
+days, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini, or for ever,
+https://docs.fireworks.ai/guides/batch-inference."""
 GRACE_S = 7_200
 """After the end of our batch, for which its providers' may take to end."""
-NOT_NOW = (408, 409, 425, 429)
-MISSING = (404, 410)
-SHOWN_ERROR = 500
+EXISTS = 409
+MOST_READS_CANCELLED = 20
+"""Of answers that can't be read, of what was cancelled: about an hour; of all other as long as there may be any."""
 
 
 class NativeCall(NamedTuple):
@@ -66,6 +67,8 @@ class NativeCall(NamedTuple):
     """By the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
+    alike: str = ""
+    """What all lines of one batch have alike besides, as a digest."""
 
 
 class NativePart(NamedTuple):
@@ -133,12 +136,20 @@ def read_parts(batch: Batch) -> list[NativePart]:
     return [NativePart(**part) for part in batch.body.get("native", ())]
 
 
-class PartFiles(Protocol):
-    """Where the lines of parts are, by name."""
+def unread_names(batch: Batch) -> set[str]:
+    return {part.name for part in read_parts(batch) if part.state in UNREAD}
 
-    def append(self, name: str, line: bytes) -> None: ...
+
+class PartLines(Protocol):
+    """The lines of parts, by name."""
 
     def lines(self, name: str) -> Iterator[bytes]: ...
+
+
+class PartFiles(PartLines, Protocol):
+    """Where they are put together."""
+
+    def append(self, name: str, line: bytes) -> None: ...
 
     def delete(self, name: str) -> None: ...
 
@@ -162,54 +173,10 @@ class ProviderCalls(Protocol):
         """Raises APIError where there is no answer; TransportError while its body is read."""
 
 
-def plan_parts(
-    calls: Iterable[tuple[int, NativeCall | None]],
-    rules: Callable[[str], NativeBatches],
-    files: PartFiles,
-    least_lines: int,
-) -> list[NativePart]:
-    """Writes the lines that may be in batches of their providers into parts, of one target each. Targets of fewer lines than
-    `least_lines` have none."""
-    growing, sizes, parts = dict[object, NativePart](), dict[str, int](), dict[object, list[NativePart]]()
-    for number, call in calls:
-        if call is None:
-            continue
-        key, size, limits = (*call[:4], *sorted(call.headers.items())), len(call.body) + ITEM_BYTES, rules(call.provider)
-        part = growing.get(key)
-        if part is None or part.lines == limits.most_lines or sizes[part.name] + size > limits.most_bytes:
-            if size > limits.most_bytes or sum(map(len, parts.values())) == MOST_PARTS:
-                continue
-            part = NativePart(secrets.token_hex(8), *call[:5], first=number)
-            parts.setdefault(key, []).append(part)
-        files.append(part.name, b"%d %s\n" % (number, call.body))
-        sizes[part.name] = sizes.get(part.name, 0) + size
-        growing[key] = parts[key][-1] = part._replace(lines=part.lines + 1, last=number)
-    kept = []
-    for of_target in parts.values():
-        if sum(part.lines for part in of_target) >= least_lines:
-            kept += of_target
-            continue
-        for part in of_target:
-            files.delete(part.name)
-    return kept
-
-
-def items_of(part: NativePart, files: PartFiles) -> Iterator[tuple[int, bytes]]:
+def items_of(part: NativePart, files: PartLines) -> Iterator[tuple[int, bytes]]:
     for line in files.lines(part.name):
         number, _, body = line.rstrip(b"\n").partition(b" ")
         yield int(number), body
-
-
-class _Refused(Exception):
-    """The provider took nothing, and says why."""
-
-
-class _Unsure(Exception):
-    """It may do better another time; whether it took anything is not known."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +184,7 @@ class PartFollower:
     """Asks a provider for the next state of a part."""
 
     calls: ProviderCalls
-    files: PartFiles
+    files: PartLines
     save: Callable[[NativePart], None]
     """Keeps the part as it is now, before anything more is asked for. Raises StoreUnavailable."""
 
@@ -232,9 +199,9 @@ class PartFollower:
                 part = self._find(part, is_over=is_over)
             elif part.state == RUNNING:
                 part = self._look(part, is_over=is_over)
-        except _Refused as error:
+        except Refused as error:
             part = part._replace(state=REFUSED, error=str(error))
-        except (_Unsure, APIError, KeyError, ValueError) as error:
+        except (Unsure, APIError, KeyError, ValueError) as error:
             part = self._after_failure(part, error, give_up_s)
         if part.state in FOLLOWED:
             part = part._replace(tries=part.tries + 1, next_s=now_s + _pause_s(part.tries))
@@ -242,52 +209,86 @@ class PartFollower:
         return part
 
     def call(self, part: NativePart, rules: NativeBatches) -> BatchCall:
-        return BatchCall(part.name, part.path, part.model, rules, part.lines, part.begun_s)
+        own = self.calls.settings.accounts.get(part.provider, BatchAccount())
+        return BatchCall(part.name, part.path, part.model, rules, part.lines, part.begun_s, own)
 
     def _begin(self, part: NativePart) -> NativePart:
-        """Raises _Refused, _Unsure, APIError."""
+        """Raises Refused, Unsure, APIError."""
         rules = self.calls.rules(part.provider)
-        wire = batch_formats.find(rules.format)
-        upload = None if part.file_id else wire.to_upload(self._items(part), self.call(part, rules))
-        if upload:
-            part = part._replace(file_id=wire.read_upload(self._ask(part, upload)))
-            self.save(part)
+        wire, call = batch_formats.find(rules.format), self.call(part, rules)
+        part = self._upload(part, wire, call)
+        if not self._is_ready(part, wire, part.file_id):
+            return part._replace(state=REFUSED if part.tries >= MOST_TRIES else PLANNED, error="What was uploaded is not ready.")
         tries, part = part.tries, part._replace(state=SENDING, begun_s=time.time(), tries=0, sends=part.sends + 1)
         self.save(part)
         try:
-            status = wire.read_batch(self._ask(part, wire.to_batch(self._items(part), part.file_id, self.call(part, rules))))
-        except _Unsure as error:
-            if error.status in NOT_NOW:
+            status = wire.read_batch(self._ask(part, wire.to_batch(self._items(part), part.file_id, call)))
+        except Unsure as error:
+            if error.status in NOT_NOW and error.status != EXISTS:
                 return part._replace(state=REFUSED if tries >= MOST_TRIES else PLANNED, tries=tries, error=_text(error))
             return part._replace(error=_text(error))  # it may have begun: the next step looks
         except (APIError, KeyError, ValueError) as error:
             return part._replace(error=_text(error))
         return self._with_status(part._replace(state=RUNNING, batch_id=status.id, error=""), status)
 
+    def _is_ready(self, part: NativePart, wire: BatchFormat, file_id: str) -> bool:
+        """Raises Refused, Unsure, APIError."""
+        to_readiness = getattr(wire, "to_readiness", None)
+        return to_readiness is None or wire.is_ready(self._ask(part, to_readiness(file_id)))  # type: ignore[attr-defined]
+
+    def _upload(self, part: NativePart, wire: BatchFormat, call: BatchCall) -> NativePart:
+        """Raises Refused, Unsure, APIError."""
+        if part.file_id:
+            return part
+        if to_preparation := getattr(wire, "to_preparation", None):
+            try:
+                self._ask(part, to_preparation(call))
+            except Unsure as error:
+                if error.status != EXISTS:
+                    raise
+                file_id = wire.read_upload({}, call)
+                if self._is_ready(part, wire, file_id):  # whoever died had uploaded it
+                    return part._replace(file_id=file_id)
+                if part.tries < MOST_LOOKS:
+                    raise  # it may have been
+        upload = wire.to_upload(self._items(part), call)
+        if upload:
+            part = part._replace(file_id=wire.read_upload(self._ask(part, upload), call))
+            self.save(part)
+        return part
+
     def _find(self, part: NativePart, *, is_over: bool) -> NativePart:
-        """Raises _Refused, _Unsure, APIError."""
+        """Raises Refused, Unsure, APIError."""
         rules = self.calls.rules(part.provider)
         wire, call = batch_formats.find(rules.format), self.call(part, rules)
-        found = wire.find(self._ask(part, wire.to_list(call)), part.file_id, call)
+        try:
+            found = wire.find(self._ask(part, wire.to_list(call)), part.file_id, call)
+        except Refused as error:
+            if error.status not in MISSING:
+                raise
+            found = None  # it is asked for by its name
         if found:
             return part._replace(state=RUNNING, batch_id=found, tries=0, error="")
         if part.tries < MOST_LOOKS:
             return part
         if is_over or part.sends == MOST_SENDS:
-            raise _Refused(part.error or "No batch has begun.")
+            raise Refused(part.error or "No batch has begun.")
         return part._replace(state=PLANNED, tries=0)
 
     def _look(self, part: NativePart, *, is_over: bool) -> NativePart:
-        """Raises _Unsure, APIError."""
+        """Raises Unsure, APIError."""
         wire = batch_formats.find(self.calls.rules(part.provider).format)
         if is_over and not part.is_cancelled:
             part = part._replace(is_cancelled=True, tries=0)
-            with suppress(_Refused, _Unsure, APIError):  # one that has ended meanwhile is as good
+            with suppress(Refused, Unsure, APIError):  # one that has ended meanwhile is as good
                 self._send(part, wire.to_cancel(part.batch_id))
         try:
             return self._with_status(part, wire.read_batch(self._ask(part, wire.to_status(part.batch_id))))
-        except _Refused as error:
-            raise _Unsure(str(error), MISSING[0]) from None
+        except Refused as error:
+            after_deletion = getattr(wire, "after_deletion", None)
+            if part.is_cancelled and after_deletion and error.status in MISSING:
+                return self._with_status(part, after_deletion(part.batch_id, part.completed))
+            raise Unsure(str(error), MISSING[0]) from None
 
     def _with_status(self, part: NativePart, status: BatchStatus) -> NativePart:
         part = part._replace(completed=status.completed, failed=status.failed, error=status.error[:SHOWN_ERROR])
@@ -306,22 +307,13 @@ class PartFollower:
         return (BatchItem(part.custom_id(number), body) for number, body in items_of(part, self.files))
 
     def _ask(self, part: NativePart, call: UpstreamRequest) -> JSON:
-        """Raises _Refused, _Unsure, APIError, ValueError."""
-        return as_object(json.loads(self._send(part, call)))
+        """The object that a call is answered; of a bare list, `data` of one. Raises Refused, Unsure, APIError, ValueError."""
+        read = json.loads(self._send(part, call) or b"{}")
+        return as_object({"data": read} if isinstance(read, list) else read)
 
     def _send(self, part: NativePart, call: UpstreamRequest) -> bytes:
-        """Raises _Refused, _Unsure, APIError."""
-        try:
-            response = self.calls.send(part.provider, call, part.headers)
-            body = read_whole(response.pieces)
-        except TransportError as error:
-            raise _Unsure(str(error)) from None
-        if 200 <= response.status < 300:
-            return body
-        said = body[:SHOWN_ERROR].decode("utf-8", "replace")
-        if 400 <= response.status < 500 and response.status not in NOT_NOW:
-            raise _Refused(f"{response.status}: {said}")
-        raise _Unsure(f"{response.status}: {said}", response.status)
+        """Raises Refused, Unsure, APIError."""
+        return send(lambda: self.calls.send(part.provider, call, part.headers))
 
 
 def _text(error: Exception) -> str:
@@ -329,8 +321,8 @@ def _text(error: Exception) -> str:
 
 
 def is_over(batch: Batch) -> bool:
-    """Whether nothing more is to be asked for it."""
-    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"])
+    """Whether nothing more is to be asked for in batches of its providers, and what runs there is to be cancelled."""
+    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"] - LAST_S)
 
 
 def give_up_s(batch: Batch) -> float:
@@ -345,7 +337,8 @@ def is_due(part: NativePart, *, over: bool) -> bool:
 def after_failed_reading(part: NativePart, error: Exception, give_up_s: float) -> NativePart:
     """A part whose answers could not be read: another try comes later, for as long as there may be one."""
     part = part._replace(error=_text(error), tries=part.tries + 1, next_s=time.time() + _pause_s(part.tries))
-    return part._replace(state=LOST) if time.time() > give_up_s else part
+    is_lost = time.time() > give_up_s or (part.is_cancelled and part.tries >= MOST_READS_CANCELLED)
+    return part._replace(state=LOST) if is_lost else part
 
 
 def _pause_s(tries: int) -> float:
@@ -360,7 +353,7 @@ def waits(batch: Batch) -> bool:
     return bool(at_work) and all(at_work)
 
 
-def follow(batch: Batch, calls: ProviderCalls, files: PartFiles, change: Callable[[Batch, list[NativePart]], Batch]) -> Batch:
+def follow(batch: Batch, calls: ProviderCalls, files: PartLines, change: Callable[[Batch, list[NativePart]], Batch]) -> Batch:
     """Makes the steps of a batch that are due. `change` keeps its parts. Raises StoreUnavailable."""
     parts = read_parts(batch)
     for number, part in enumerate(parts):

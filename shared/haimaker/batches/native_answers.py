@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from haimaker.adapters import batch_formats
-from haimaker.adapters.batch_formats import ENDED, BatchStatus
-from haimaker.batches.native import NativePart, PartFiles, ProviderCalls, items_of
+from haimaker.adapters.batch_formats import ENDED, BatchFormat, BatchStatus
+from haimaker.batches.native import NativePart, PartLines, ProviderCalls, items_of
 from haimaker.http.client import TransportError, read_whole
 from haimaker.http.errors import BadGatewayError
+from haimaker.http.values import UpstreamRequest
 
 LONGEST_REFUSAL = 500
 
@@ -28,18 +29,14 @@ class AnswerAt(NamedTuple):
 class PartAnswers:
     """Those of one part, by line. Raises APIError, TransportError and OSError when it is made."""
 
-    def __init__(self, part: NativePart, calls: ProviderCalls, files: PartFiles, path: Path) -> None:
+    def __init__(self, part: NativePart, calls: ProviderCalls, files: PartLines, path: Path) -> None:
         self._path, self._found = path, dict[int, AnswerAt]()
         wire = batch_formats.find(calls.rules(part.provider).format)
         lines = [number for number, _ in items_of(part, files)]
         sent, custom_ids = set(lines), [part.custom_id(number) for number in lines]
         with path.open("wb") as file:
-            for call in wire.to_results(BatchStatus(part.batch_id, ENDED, tuple(part.results))):
-                response = calls.send(part.provider, call, part.headers)
-                if not 200 <= response.status < 300:
-                    said = read_whole(response.pieces)[:LONGEST_REFUSAL].decode("utf-8", "replace")
-                    raise BadGatewayError(f"The answers of a batch can't be read: {response.status}: {said}")
-                for answer in wire.from_results(response.pieces, custom_ids):
+            for call in _to_fetches(wire, part, calls):
+                for answer in wire.from_results(_open(part, calls, call), custom_ids):
                     line = part.line_of(answer.custom_id)
                     if line in sent and line not in self._found and answer.status is not None:
                         self._found[line] = AnswerAt(answer.status, file.tell(), len(answer.body))
@@ -57,6 +54,26 @@ class PartAnswers:
         with self._path.open("rb") as file:
             file.seek(at.offset)
             return at.status, file.read(at.length)
+
+
+def _to_fetches(wire: BatchFormat, part: NativePart, calls: ProviderCalls) -> Iterator[UpstreamRequest]:
+    """The calls that fetch answers. Raises APIError, TransportError."""
+    status = BatchStatus(part.batch_id, ENDED, tuple(part.results))
+    from_listing = getattr(wire, "from_listing", None)
+    for call in wire.to_results(status):
+        if from_listing:
+            yield from from_listing(read_whole(_open(part, calls, call)), status)
+        else:
+            yield call
+
+
+def _open(part: NativePart, calls: ProviderCalls, call: UpstreamRequest) -> Iterator[bytes]:
+    """Raises APIError, TransportError."""
+    response = calls.send(part.provider, call, part.headers)
+    if 200 <= response.status < 300:
+        return response.pieces
+    said = read_whole(response.pieces)[:LONGEST_REFUSAL].decode("utf-8", "replace")
+    raise BadGatewayError(f"The answers of a batch can't be read: {response.status}: {said}")
 
 
 class FolderFiles(NamedTuple):

@@ -17,6 +17,9 @@ from haimaker.batches import CANCELLED, CANCELLING, IN_PROGRESS, Batch
 from haimaker.batches.asking import Asking
 from haimaker.batches.journal import Journal
 from haimaker.batches.lines import split
+from haimaker.batches.native import DONE, LOST, NativePart, read_parts, unread_names
+from haimaker.batches.native_blobs import answers_of, read_answers
+from haimaker.batches.native_lines import settle_line
 from haimaker.batches.pace import Pace
 from haimaker.batches.parts import Part, lines_key, read_segments, segment_key
 from haimaker.batches.place import LineWorker
@@ -24,7 +27,7 @@ from haimaker.batches.queued import BatchQueue
 from haimaker.blobs import BlobError
 from haimaker.blobs.s3 import S3Blobs
 from haimaker.http.errors import APIError
-from haimaker.http.values import Response
+from haimaker.http.values import JSON, Response
 from haimaker.observability.observer import Observer
 from haimaker.store import Account, Store, StoreUnavailable
 from haimaker.stored_files import StoredFiles
@@ -77,6 +80,14 @@ def find_requests(store: Store, part: Part, line: int, deliveries: Sequence[int]
             tries += 1
 
 
+class ProviderSaid(NamedTuple):
+    """What a batch of a line's provider answered to it; of status 0 where nobody tells."""
+
+    native: NativePart
+    status: int = 0
+    body: bytes = b""
+
+
 class PartRun:
     """Of a part that this function has."""
 
@@ -89,7 +100,11 @@ class PartRun:
         self._asks_until_s = time.monotonic() + min(ASKS_S, seconds_left * ASKS_PART)
         self._accounts: tuple[Account, ...] = ()
         self._changed, self._stopped = Condition(), Event()
-        self._left: list[tuple[int, bytes]] = []
+        self._said: dict[int, ProviderSaid] = {}
+        self._left: list[tuple[int, bytes, ProviderSaid | None]] = []
+        self._unread = unread_names(batch)
+        self._elsewhere: set[int] = set()
+        """Lines in providers' batches that were not read when the function got the part."""
         self._pace = Pace(AT_ONCE, batch.body["lanes"])
         self._error: Exception | None = None
         self._journal: Journal
@@ -98,8 +113,7 @@ class PartRun:
 
     def run(self) -> bool:
         """Whether the part is done, or nothing more is to be asked of it. Raises StoreUnavailable, BlobError, PartLost."""
-        if not self._read_accounts():
-            return True
+        self._read_accounts()
         with TemporaryDirectory() as folder:
             path = Path(folder) / "journal"
             with path.open("wb") as file:
@@ -107,12 +121,13 @@ class PartRun:
             self._journal = Journal(path, self.part.body["lines"])
             try:
                 self._written = path.stat().st_size
+                self._read_providers()
                 self._find_lost()
                 self._ask()
-                self._write(unclean=[], taken_until=0, done=self._is_done)
+                self._write(unclean=[], taken_until=0, done=self._is_done, **self._waits())
             finally:
                 self._journal.close()
-        return self._is_done or self._is_over_for_good
+        return not self.part.has_work(self._unread, over=self._is_over_for_good)
 
     @property
     def _is_done(self) -> bool:
@@ -121,25 +136,46 @@ class PartRun:
         return sums.completed + sums.failed == lines
 
     @property
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._asks_until_s
+
+    @property
     def _is_over_for_good(self) -> bool:
         expires_s: int = self._batch.body["expires_at"]
         return self._batch.status != IN_PROGRESS or time.time() >= expires_s
 
-    def _read_accounts(self) -> bool:
-        """False where the key may do nothing any more: its batches are cancelled."""
+    def _read_accounts(self) -> None:
+        """Of a key that may do nothing any more the batches are cancelled; what their providers have answered is still charged."""
+        account_id = self._batch.body["account_id"]
         try:
-            self._accounts = self._tools.worker.accounts_of(self._batch.body["account_id"])
+            self._accounts = self._tools.worker.accounts_of(account_id)
         except APIError as error:
             if error.status >= 500:
                 raise StoreUnavailable(str(error)) from None
+            balance = self._tools.store.get(account_id)
+            self._accounts = (balance.account if balance else Account(account_id, "", 0),)
             self.refuse()
-            self._write_clean()
-            return False
-        return True
 
-    def _write_clean(self) -> None:
-        unclean = [each for each in self.part.body["unclean"] if each != self.part.body["deliveries"]]
-        self.part = self._tools.queue.parts.put(self.part, unclean=unclean, taken_until=0) or self.part
+    def _read_providers(self) -> None:
+        """Finds what providers' batches answered to lines, of those that were read. Raises BlobError."""
+        natives, said = {native.name: native for native in read_parts(self._batch)}, dict[int, ProviderSaid]()
+        for name, lines in self.part.native.items():
+            native = natives[name]
+            if name in self._unread:
+                self._elsewhere.update(lines)
+            elif native.state == LOST:
+                said |= dict.fromkeys(lines, ProviderSaid(native))
+            elif native.state == DONE and name in self.part.body["waits"]:
+                found = read_answers(self._tools.blobs, answers_of(self.part.batch_id, name, self.part.number))
+                said |= {line: ProviderSaid(native, *each) for line, each in found.items()}
+        self._said = {line: each for line, each in said.items() if not self._journal.is_done(line)}
+
+    def _waits(self) -> JSON:
+        """For which providers' batches the part waits, and whether all that it may ask is asked."""
+        unsettled = {each.native.name for line, each in self._said.items() if not self._journal.is_done(line)}
+        waits = [name for name in self.part.body.get("waits", ()) if name in self._unread or name in unsettled]
+        lines = range(self.part.body["lines"])
+        return {"waits": waits, "asked": all(line in self._elsewhere or self._journal.is_done(line) for line in lines)}
 
     def _find_lost(self) -> None:
         """Notes as which requests the lines without an answer were asked by functions that died."""
@@ -149,7 +185,7 @@ class PartRun:
         for account in self._accounts:
             self._tools.store.charge_lost(account.id, time.time())
         for line in range(self.part.body["lines"]):
-            if not self._journal.is_done(line):
+            if not self._journal.is_done(line) and line not in self._elsewhere:
                 for request_id in find_requests(self._tools.store, self.part, line, deliveries):
                     if request_id not in self._journal.begun.get(line, ()):
                         self._journal.begin(line, request_id)
@@ -157,9 +193,15 @@ class PartRun:
     # Asking.
 
     def _ask(self) -> None:
+        """Settles what was said, and asks the other lines that have no answer."""
         body = self.part.body
         data = self._tools.blobs.get_range(lines_key(self.part.batch_id), body["start"], body["end"])
-        self._left = [(line, raw) for line, raw in enumerate(split([data])) if not self._journal.is_done(line)][::-1]
+        left = [
+            (line, raw, self._said.get(line))
+            for line, raw in enumerate(split([data]))
+            if not self._journal.is_done(line) and line not in self._elsewhere
+        ]
+        self._left = sorted(left, key=lambda each: (each[2] is not None, -each[0]))
         at_once = min(len(self._left), self._pace.at_once(self._accounts))
         askers = [Thread(target=self._ask_lines, daemon=True) for _ in range(at_once)]
         for asker in askers:
@@ -179,7 +221,7 @@ class PartRun:
             raise self._error
 
     def _ask_lines(self) -> None:
-        """In a thread of several: one line after another."""
+        """In a thread of several: one line after another, those first that were answered."""
         batch, tools = self._batch, self._tools
         asking = Asking(
             *(tools.worker, tools.store, batch.id, batch.body["endpoint"], self._accounts[0], self),
@@ -187,9 +229,15 @@ class PartRun:
         )
         try:
             while found := self._next_line():
-                line, raw = found
+                line, raw, said = found
+                number = self.part.body["first"] + line
+                if said:
+                    account = self._accounts[0]
+                    settled = settle_line(tools.worker, tools.store, batch, account, said.native, number, raw, *said[1:])
+                    self._journal.finish(line, *settled)
+                    continue
                 before = tuple(each for each in self._journal.begun.get(line, ()) if asking.spent(each) is not None)
-                asked = asking.ask(self.part.body["first"] + line, raw, before)
+                asked = asking.ask(number, raw, before)
                 if asked.outcome:
                     self._journal.finish(line, asked.outcome, asked.row)
         except Exception as error:
@@ -199,10 +247,14 @@ class PartRun:
             with self._changed:
                 self._changed.notify_all()
 
-    def _next_line(self) -> tuple[int, bytes] | None:
+    def _next_line(self) -> tuple[int, bytes, ProviderSaid | None] | None:
         """Waits until a line may be asked; None if none is left, or may be by this function."""
         with self._changed:
-            while self._left and not self.is_over():
+            while self._left and not self._error and not self._is_late:
+                if self._left[-1][2]:
+                    return self._left.pop()
+                if self.is_over():
+                    return None
                 now_s = time.time()
                 pause_s = self._pace.pause_s(self._accounts, now_s)
                 if pause_s <= 0:
@@ -222,7 +274,7 @@ class PartRun:
         return request_id
 
     def is_over(self) -> bool:
-        return self._stopped.is_set() or time.monotonic() >= self._asks_until_s or self._is_over_for_good
+        return self._stopped.is_set() or self._is_late or self._is_over_for_good
 
     def wait(self, seconds: float) -> None:
         self._stopped.wait(max(0.0, min(seconds, self._asks_until_s - time.monotonic())))

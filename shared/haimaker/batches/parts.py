@@ -3,9 +3,13 @@
 A part is worked on by one function at a time, which writes its name into the document until when it lives at most. What is answered
 is written to blobs, each some entries of a journal (`journal.py`), about one a second; the document lists them, so that one which
 a function wrote that was late is none of the part's. Its sums are written with them.
+
+Lines that are in batches of their providers' own (`native_steps.py`) are noted by their part, with the names of those for which it
+waits: the ones whose answers it has not settled. It is `asked` when all its other lines are answered.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from haimaker.batches import Batch
@@ -39,6 +43,19 @@ class Part(NamedTuple):
         return Sums(completed, failed, cost, (tokens[0], tokens[1], tokens[2], tokens[3]))
 
     @property
+    def native(self) -> dict[str, list[int]]:
+        """By the names of providers' batches: which of its lines, from 0, are in each."""
+        bits = {name: int(text, 16) for name, text in self.body.get("native", {}).items()}
+        return {name: [line for line in range(self.body["lines"]) if each >> line & 1] for name, each in bits.items()}
+
+    def has_work(self, unread: Container[str], *, over: bool) -> bool:
+        """Whether something is to be done for it: lines are to be asked, unless all is over, or one of the providers' batches for
+        which it waits is not among the `unread`."""
+        if self.is_done:
+            return False
+        return any(name not in unread for name in self.body.get("waits", ())) or not (over or self.body.get("asked"))
+
+    @property
     def segments(self) -> list[str]:
         """The keys of its blobs."""
         return [segment_key(self.batch_id, self.number, *each) for each in self.body["segments"]]
@@ -62,10 +79,26 @@ class Cutter:
                 "taken_until": 0,
                 "segments": [],
                 "sums": [0, 0, 0, [0, 0, 0, 0]],
+                "native": {},
+                "waits": [],
+                "asked": False,
             }
             self.parts.append(last)
         last["lines"] += 1
         last["end"] = start + size
+
+
+def assign(parts: Sequence[JSON], name: str, lines: Iterable[int]) -> None:
+    """Notes in the bodies of parts which of their lines are in a provider's batch, and which parts have no others."""
+    firsts, bits = [part["first"] for part in parts], dict[int, int]()
+    for line in lines:
+        number = bisect_right(firsts, line) - 1
+        bits[number] = bits.get(number, 0) | 1 << (line - firsts[number])
+    for number, found in bits.items():
+        part = parts[number]
+        part["native"][name] = f"{found:x}"
+        part["waits"].append(name)
+        part["asked"] = sum(int(each, 16).bit_count() for each in part["native"].values()) == part["lines"]
 
 
 class PartDirectory(NamedTuple):
@@ -74,9 +107,11 @@ class PartDirectory(NamedTuple):
     documents: Documents
 
     def add(self, batch_id: str, parts: Sequence[JSON]) -> None:
-        """May be repeated."""
+        """In the place of those that were added before: a batch that is begun once more may be planned in another way."""
         for number, body in enumerate(parts):
-            self.documents.put(KIND + batch_id, Document(_name(number), body, 0))
+            if not self.documents.put(KIND + batch_id, Document(_name(number), body, 0)):
+                found = self.documents.get(KIND + batch_id, _name(number))
+                self.documents.put(KIND + batch_id, Document(_name(number), body, found.version if found else 0))
 
     def get(self, batch_id: str, number: int) -> Part | None:
         """As it is now."""
@@ -87,10 +122,10 @@ class PartDirectory(NamedTuple):
         """Changes of the last second may be missing."""
         return [_from_document(batch_id, found) for found in self.documents.all(KIND + batch_id)]
 
-    def current(self, batch_id: str, number: int) -> list[Part]:
-        """So many of them as they are now; one that is done stays so."""
+    def current(self, batch_id: str, numbers: Iterable[int]) -> list[Part]:
+        """Some of them as they are now; one that is done stays so."""
         known = {part.number: part for part in self.all(batch_id) if part.is_done}
-        found = (known.get(each) or self.get(batch_id, each) for each in range(number))
+        found = (known.get(each) or self.get(batch_id, each) for each in numbers)
         return [part for part in found if part]
 
     def put(self, part: Part, **fields: object) -> Part | None:

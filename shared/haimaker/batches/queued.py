@@ -2,6 +2,7 @@
 
     look   sees to a batch: begins it, ends it, or starts again what stands still; one of a timer is sent again until it has ended
     part   asks the lines of one part
+    follow looks at batches of providers that are due, and is sent again for the next look
 
 A batch's parts are in lanes, as many as functions may work on it at a time: who has done a part of one sends its next, so that a
 small batch is not behind all parts of a large one.
@@ -26,6 +27,7 @@ class Message(NamedTuple):
     part: int | None = None
     """None of what sees to the batch as a whole."""
     is_timer: bool = False
+    is_follow: bool = False
 
 
 class BatchQueue(NamedTuple):
@@ -62,4 +64,4 @@ def batch_queue(settings: Settings, store: Store) -> BatchQueue | None:
 
 
 def read_message(body: JSON) -> Message:
-    return Message(**{name: body[name] for name in Message._fields})
+    return Message(**{name: body[name] for name in Message._fields if name in body})

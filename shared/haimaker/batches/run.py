@@ -7,7 +7,6 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from shutil import rmtree
 from threading import Condition
 from typing import BinaryIO
 
@@ -23,13 +22,14 @@ from haimaker.batches import (
     Batch,
 )
 from haimaker.batches.asking import Asking
-from haimaker.batches.beginning import check_lines, open_pools
+from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
 from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
 from haimaker.batches.place import Place
+from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
@@ -44,12 +44,15 @@ LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 
 
+class KeyRefused(Exception):
+    """The key of a batch does nothing any more, or was made anew: it is to be seen again, from the beginning."""
+
+
 class BatchRun:
     def __init__(self, batch: Batch, place: Place) -> None:
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
-        self.operation = ENDPOINTS[batch.body["endpoint"]]
         self._journal: Journal | None = None
         self._accounts: tuple[Account, ...] = ()
         self._changed, self._asking = Condition(), 0
@@ -110,13 +113,22 @@ class BatchRun:
             self._changed.notify_all()
 
     def _read_accounts(self) -> bool:
-        """False where they can't be read. A key that may do nothing any more has its batches cancelled."""
+        """False where they can't be read. A key that may do nothing any more has its batches cancelled, when it is looked at
+        once more: it may just be made anew."""
+        old_id = self.batch.body["account_id"]
         try:
-            self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
+            self._accounts = self._place.worker.accounts_of(old_id)
         except APIError as error:
             if error.status >= 500:
                 return False
-            self._cancelled = True
+            if self._accounts:
+                self.refuse()
+            else:
+                self._cancelled = True
+            return True
+        if (new_id := self._accounts[0].id) != old_id:
+            pools = [new_id if each == old_id else each for each in self.batch.body["pools"]]
+            self.batch = self._directory.change(self.batch, account_id=new_id, pools=pools)
         return True
 
     # Beginning: nothing is asked before all lines were read and the worst case is put aside.
@@ -147,7 +159,8 @@ class BatchRun:
         return True
 
     def _bound(self, body: bytes) -> int:
-        return self._place.worker.bound(self.operation, Request("", body=body), self._accounts[0])
+        operation = ENDPOINTS[self.batch.body["endpoint"]]
+        return self._place.worker.bound(operation, Request("", body=body), self._accounts[0])
 
     def _open_pools(self, amount_nanousd: int) -> bool:
         """Puts the worst case aside on each account, or on none, and then fails the batch. False also if the gateway stops."""
@@ -157,19 +170,16 @@ class BatchRun:
             if denied is None:
                 return True
             self._close_pools()
-            if denied.reason in ("rpm", "tpm", "parallel"):
-                self._place.stopping.wait(UNPOOLED_WAIT_S)
-            elif denied.reason == "version":
+            if error := pool_error(denied):
+                return self._fail([error])
+            if denied.reason == "version":
                 self._accounts = self._place.worker.accounts_of(self.batch.body["account_id"])
             else:
-                code = "insufficient_quota" if denied.reason == "budget" else denied.reason
-                message = "The budget has less left than all requests of the batch may cost together."
-                return self._fail([LineError(code, message).to_json(None)])
+                self._place.stopping.wait(UNPOOLED_WAIT_S)
         return not self._place.stopping.is_set()
 
     def _close_pools(self) -> None:
-        for account_id in self.batch.body["pools"]:
-            self._place.store.close_pool(account_id, self.batch.id)
+        close_pools(self._place.store, self.batch)
 
     def _fail(self, errors: list[JSON]) -> bool:
         self._close_pools()
@@ -185,7 +195,7 @@ class BatchRun:
         native = self._native_lines()
         while True:
             elsewhere = native.advance()
-            ends_as = self._ask_all(elsewhere)
+            ends_as = self._ask_all(elsewhere, native)
             if ends_as is None or not elsewhere:
                 return ends_as
             if waits(self.batch) and next_look_s(self.batch) > time.time():
@@ -196,19 +206,20 @@ class BatchRun:
     def _native_lines(self) -> NativeLines:
         return NativeLines(self, self._place, self._folder)
 
-    def _ask_all(self, elsewhere: Container[int] = ()) -> str | None:
-        """Asks every line that has no answer and is not in a provider's batch. How the batch ends; None if it does not, since the
-        gateway stops."""
+    def _ask_all(self, elsewhere: Container[int], native: NativeLines) -> str | None:
+        """Asks every line that has no answer and is not in a provider's batch, while those are followed. How the batch ends; None
+        if it does not, since the gateway stops."""
         journal = self.journal()
         for number, raw in enumerate(self._lines()):
             if not journal.is_done(number) and number not in elsewhere:
-                if not self._wait_for_turn():
+                while (has_turn := self._wait_for_turn(native.next_step_s)) is None:
+                    native.follow()
+                if not has_turn:
                     break
                 self._place.put_task(lambda number=number, raw=raw: self._ask(number, raw))  # type: ignore[misc]
-        with self._changed:
-            while self._asking and not self._place.stopping.is_set():
-                self._changed.wait(TELLS_EVERY_S / 2)
-                self.tell_sometimes()
+        while self._wait_for_answers():
+            if native.next_step_s <= time.time():
+                native.follow()
         if self._error:
             raise self._error
         if self._place.stopping.is_set():
@@ -218,11 +229,21 @@ class BatchRun:
             return COMPLETED
         return CANCELLED if self._is_cancelled else EXPIRED
 
-    def _wait_for_turn(self) -> bool:
-        """Waits until another line may be asked; False if none may any more."""
+    def _wait_for_answers(self) -> bool:
+        """Waits a moment; whether some lines are still asked."""
+        with self._changed:
+            if self._asking and not self._place.stopping.is_set():
+                self._changed.wait(TELLS_EVERY_S / 2)
+                self.tell_sometimes()
+            return bool(self._asking) and not self._place.stopping.is_set()
+
+    def _wait_for_turn(self, until_s: float) -> bool | None:
+        """Waits until another line may be asked; False if none may any more, None if none may before `until_s`."""
         with self._changed:
             while not self.is_over():
                 now_s = time.time()
+                if now_s >= until_s:
+                    return None
                 pause_s = self._pace.pause_s(self._accounts, now_s)
                 if self._asking < self._pace.at_once(self._accounts) and pause_s <= 0:
                     self._asking += 1
@@ -264,7 +285,7 @@ class BatchRun:
         self._place.stopping.wait(seconds)
 
     def refuse(self) -> None:
-        self.cancel()
+        self._error = self._error or KeyRefused()
 
     def leave_room(self, response: Response) -> None:
         self._pace.leave_room(response)
@@ -342,6 +363,8 @@ class BatchRun:
         self._directory.close(self.batch)
         if self._journal:
             self._journal.close()
+        from shutil import rmtree  # with its archives' compressions: not before a batch is over
+
         rmtree(self._folder, ignore_errors=True)
 
     def journal(self) -> Journal:

@@ -20,7 +20,7 @@ from haimaker.batches.native import NativePart, follow, next_look_s, waits
 from haimaker.batches.native_answers import FolderFiles
 from haimaker.batches.pace import AT_ONCE
 from haimaker.batches.place import LineWorker, Place
-from haimaker.batches.run import BatchRun
+from haimaker.batches.run import BatchRun, KeyRefused
 from haimaker.blobs import BlobError
 from haimaker.observability.observer import Observer
 from haimaker.store import Store, StoreUnavailable
@@ -196,6 +196,8 @@ class BatchRunner:
                     if run.run():
                         self._waiting.add(batch.id)
                     return
+                except KeyRefused:
+                    pause_s = FIRST_PAUSE_S
                 except (StoreUnavailable, BlobError, OSError) as error:
                     self._observer.error(f"Batch {batch.id}: {error}")
                 except Exception as error:

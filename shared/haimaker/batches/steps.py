@@ -24,10 +24,13 @@ from haimaker.batches import (
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
 from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, split_at, unanswered_row
+from haimaker.batches.native import unread_names
+from haimaker.batches.native_steps import NativeSteps, all_done, next_look_s
 from haimaker.batches.pace import halves
 from haimaker.batches.part_run import LATE_S, PartRun, Tools, find_requests
 from haimaker.batches.parts import Cutter, Part, lines_key, read_segments, sum_up
 from haimaker.batches.queued import TIMER_S, Message
+from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request
@@ -40,6 +43,14 @@ CHECKS_UNTIL_S = 60.0
 """Of its time, what a function keeps that reads the lines of a batch; a fifth, where that is less."""
 POOL_WAIT_S = 1.0
 SOON_S = 5.0
+EARLY_S = 1.0
+"""How much too early a message may come."""
+
+
+def _is_over(batch: Batch) -> bool:
+    """Whether no lines of it are to be asked any more."""
+    has_expired: bool = time.time() >= batch.body["expires_at"]
+    return batch.status != IN_PROGRESS or has_expired
 
 
 class Steps:
@@ -58,9 +69,10 @@ class Steps:
             self._do_part(message, batch, message.part)
             return
         self._look(message, batch)
-        now = self._directory.get(message.owner, message.batch_id)
-        if message.is_timer and now and not now.has_ended:
-            self._queue.send(message, min(TIMER_S, max(SOON_S, now.body["expires_at"] - time.time())))
+        now = self._directory.get(message.owner, message.batch_id) if message.is_timer else None
+        if now and not now.has_ended:
+            pause_s = min(TIMER_S, max(SOON_S, now.body["expires_at"] - time.time()))
+            self._queue.send(message, TIMER_S if _is_over(now) and unread_names(now) else pause_s)
 
     # A part.
 
@@ -68,7 +80,7 @@ class Steps:
         part, now_s = self._parts.get(batch.id, number), time.time()
         if part is None or batch.has_ended:
             return
-        if part.is_done:  # whoever did it may not have said so
+        if not part.has_work(unread_names(batch), over=_is_over(batch)):  # whoever did it may not have said so
             self._go_on(message, batch, part)
             return
         if part.body["taken_until"] > now_s:
@@ -83,7 +95,7 @@ class Steps:
         seen = self._directory.get(batch.owner, batch.id)
         if part is None or seen is None:
             return
-        if seen.status != IN_PROGRESS or now_s >= seen.body["expires_at"]:
+        if not part.has_work(unread_names(seen), over=_is_over(seen)):
             self._parts.put(part, taken_until=0, unclean=part.body["unclean"][:-1])
             self._queue.send(message._replace(part=None))
             return
@@ -95,7 +107,13 @@ class Steps:
 
     def _go_on(self, message: Message, batch: Batch, part: Part) -> None:
         """Sends the next part of the lane, if nobody had it yet; at its end, or if the part is not done since all is over, has the
-        batch seen to."""
+        batch seen to. Where parts wait for batches of providers, the next is any for which there is something to do."""
+        if batch.body.get("native"):
+            now = self._directory.get(batch.owner, batch.id) or batch
+            lane = part.number % now.body["lanes"]
+            if not self._start_lane(now, self._parts.current(now.id, range(lane, now.body["parts"], now.body["lanes"]))):
+                self._queue.send(message._replace(part=None))
+            return
         following = self._parts.get(batch.id, part.number + batch.body["lanes"]) if part.is_done else None
         if following is None:
             self._queue.send(message._replace(part=None))
@@ -112,12 +130,34 @@ class Steps:
             if (taken := self._take(batch)) is not None:
                 self._begin(taken)
             return
-        parts = self._parts.current(batch.id, batch.body["parts"])
-        is_over = batch.status in (CANCELLING, FINALIZING) or time.time() >= batch.body["expires_at"]
-        if is_over or all(part.is_done for part in parts):
+        if unread_names(batch):
+            followed = self._follow(message, batch)
+            if followed is None:
+                return
+            batch = followed
+        parts, unread = self._parts.current(batch.id, range(batch.body["parts"])), unread_names(batch)
+        has_work = not _is_over(batch) or unread or any(part.has_work(unread, over=True) for part in parts)
+        if all(part.is_done for part in parts) or not has_work:
             self._end(batch)
-        elif message.is_timer:
-            self._start_again(message, batch, parts)
+        elif message.is_timer or batch.body.get("native"):
+            self._start_again(batch, parts)
+
+    def _follow(self, message: Message, batch: Batch) -> Batch | None:
+        """Looks at providers' batches, if that is due, and has the next look made. None where nothing else is to be done: another
+        function does it, or nothing came of it."""
+        early_s = next_look_s(batch) - time.time()
+        if message.is_follow and early_s < EARLY_S:  # a message is delayed by whole seconds
+            time.sleep(max(0.0, early_s))
+        elif early_s > 0:
+            return batch
+        taken = self._take(batch)
+        if taken is None:
+            return None
+        followed = NativeSteps(self._tools, self._seconds_left).follow(taken)
+        followed = self._directory.change(followed, taken_until=0)
+        if unread_names(followed):
+            self._queue.send(Message(batch.owner, batch.id, is_follow=True), int(next_look_s(followed) - time.time()))
+        return None if message.is_follow and unread_names(followed) == unread_names(batch) else followed
 
     def _take(self, batch: Batch, **fields: object) -> Batch | None:
         """The batch as that of this function for as long as it lives; None if it is another's."""
@@ -125,12 +165,22 @@ class Steps:
             return None
         return self._directory.put(batch.with_fields(taken_until=time.time() + self._seconds_left() + LATE_S, **fields))
 
-    def _start_again(self, message: Message, batch: Batch, parts: list[Part]) -> None:
+    def _start_again(self, batch: Batch, parts: list[Part]) -> None:
         """Sends what is next in lanes that nobody works on: a message that waits still does no harm."""
         for lane in range(batch.body["lanes"]):
-            left = [part for part in parts[lane :: batch.body["lanes"]] if not part.is_done]
-            if left and left[0].body["taken_until"] <= time.time():
-                self._queue.send(message._replace(part=left[0].number, is_timer=False))
+            self._start_lane(batch, parts[lane :: batch.body["lanes"]])
+
+    def _start_lane(self, batch: Batch, lane: list[Part]) -> bool:
+        """Sends the first part of a lane for which there is something to do, unless somebody works on the lane. False where nothing
+        is, and nobody does."""
+        if any(part.body["taken_until"] > time.time() for part in lane if not part.is_done):
+            return True
+        unread, over = unread_names(batch), _is_over(batch)
+        for part in lane:
+            if part.has_work(unread, over=over):
+                self._queue.send(Message(batch.owner, batch.id, part.number))
+                return True
+        return False
 
     # Beginning.
 
@@ -162,6 +212,9 @@ class Steps:
             self._fail(batch, errors)
             return
         lanes = max(1, min([self._workers, len(cutter.parts), *halves(account.parallel_limit for account in accounts)]))
+        native = NativeSteps(self._tools, self._seconds_left).plan(
+            *(batch, checked.total, accounts[0], cutter.parts, lambda: self._seconds_left() < late_s)
+        )
         self._parts.add(batch.id, cutter.parts)
         now_s = time.time()
         batch = self._directory.change(
@@ -171,13 +224,17 @@ class Steps:
             total=checked.total,
             parts=len(cutter.parts),
             lanes=lanes,
+            native=native,
             output_file_id=new_id(FILE_PREFIX, now_s),
             error_file_id=new_id(FILE_PREFIX, now_s),
             taken_until=0,
         )
         message = Message(batch.owner, batch.id)
+        if native:
+            self._queue.send(message._replace(is_follow=True))
         for lane in range(lanes):
-            self._queue.send(message._replace(part=lane))
+            for number in [each for each in range(lane, len(cutter.parts), lanes) if not cutter.parts[each]["asked"]][:1]:
+                self._queue.send(message._replace(part=number))
 
     def _accounts(self, batch: Batch) -> tuple[Account, ...] | None:
         """None where the key may do nothing any more."""
@@ -213,8 +270,7 @@ class Steps:
         return batch, []
 
     def _close_pools(self, batch: Batch) -> None:
-        for account_id in batch.body["pools"]:
-            self._tools.store.close_pool(account_id, batch.id)
+        close_pools(self._tools.store, batch)
 
     def _fail(self, batch: Batch, errors: list[JSON]) -> None:
         self._close_pools(batch)
@@ -230,7 +286,7 @@ class Steps:
         taken = self._take(batch, status=status, finalizing_at=finalizing_at)
         if taken is None:
             return
-        parts = self._parts.current(batch.id, batch.body["parts"])
+        parts = self._parts.current(batch.id, range(batch.body["parts"]))
         living = [part.body["taken_until"] - time.time() for part in parts if not part.is_done]
         if max(living, default=0) > 0:  # who has one sees in a moment that all is over, and then sends the batch here
             self._directory.change(taken, taken_until=0)
@@ -249,7 +305,13 @@ class Steps:
         now_s = int(time.time())
         finalizing_at = batch.body["finalizing_at"] or now_s
         batch = self._directory.change(
-            batch, status=ends_as, finalizing_at=finalizing_at, taken_until=0, **fields, **{f"{ends_as}_at": now_s}
+            batch,
+            status=ends_as,
+            finalizing_at=finalizing_at,
+            taken_until=0,
+            native=all_done(batch),
+            **fields,
+            **{f"{ends_as}_at": now_s},
         )
         self._clean_up(batch)
 
@@ -321,7 +383,9 @@ class Steps:
 
     def _clean_up(self, batch: Batch) -> None:
         """Forgets what only its work needed; the bucket's lifecycle takes away what a function left that died here."""
-        for part in self._parts.all(batch.id):
+        parts = self._parts.all(batch.id)
+        NativeSteps(self._tools, self._seconds_left).forget(batch, parts)
+        for part in parts:
             for key in part.segments:
                 self._tools.blobs.delete(key)
             self._parts.delete(part)

@@ -146,6 +146,7 @@ def _operation_endpoints(provider: Provider, given: str | None, env: Mapping[str
         for family in operation.families.values()
         if family.endpoint.base_url
     ]
+    own += [(host.endpoint.base_url, host) for host in (provider.batches.hosts if provider.batches else {}).values()]
     for name, definition in own:
         if definition.endpoint.base_url or definition.endpoint.paths:
             fixed = definition.endpoint.only_at_vendor

@@ -7,6 +7,9 @@ from haimaker.http.errors import ServiceUnavailableError
 from haimaker.http.values import UpstreamRequest
 from haimaker.providers.provider import Provider
 
+SIGNED = ("content-type", "x-amz-content-sha256")
+"""Headers of a call that its signature covers; S3 wants the second: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
+
 
 def auth_headers(provider: Provider, access: ProviderConnection, request: UpstreamRequest, now_s: float) -> dict[str, str]:
     """The headers that authenticate a call: a key, a token or an AWS signature of the whole call; none for a server that asks for
@@ -18,7 +21,7 @@ def auth_headers(provider: Provider, access: ProviderConnection, request: Upstre
         return {"authorization": f"Bearer {access.tokens.token()}"}
     if access.credentials and provider.auth.signs_as:
         url = access.base_url + request.path
-        content_type = {name: value for name, value in request.headers.items() if name == "content-type"}
+        content_type = {name: value for name, value in request.headers.items() if name in SIGNED}
         credentials = _current_credentials(access.credentials)
         signed = sign(credentials, provider.auth.signs_as, access.region, request.method, url, content_type, request.body, now_s)
         return {name: value for name, value in signed.items() if name != "host"}

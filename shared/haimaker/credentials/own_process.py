@@ -5,7 +5,6 @@ What is added goes into the file of variables that the gateway reads at its star
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -63,12 +62,14 @@ class ProcessCredentials:
 
 def write_variable(file: Path, variable: str, value: str) -> None:
     """Sets a variable in a file of `NAME=value` lines, and leaves the other lines as they are. Raises SettingsError."""
+    from tempfile import mkstemp  # with shutil and random: not before an operator sets one
+
     file = file.resolve()
     try:
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         setting = re.compile(rf"\s*(?:export\s+)?{re.escape(variable)}\s*=")
         kept = [line for line in lines if not setting.match(line)]
-        number, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")  # which only its owner may read
+        number, name = mkstemp(dir=file.parent, prefix=f"{file.name}.")  # which only its owner may read
         with os.fdopen(number, "w", encoding="utf-8") as new:
             new.write("".join(f"{line}\n" for line in (*kept, f"{variable}='{value}'")))
         os.replace(name, file)

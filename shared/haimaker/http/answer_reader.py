@@ -34,27 +34,24 @@ class Reader(socket.SocketIO):
     """Unlike the standard library's file, which is of no use after one timeout, it can look up from waiting."""
 
     _sock: socket.socket
-    _limit_s: float | None = None
-    """How long to wait for the next bytes, while the socket's own timeout is the time until it looks up."""
 
     def __init__(self, connected: socket.socket, cancel: Cancel) -> None:
         super().__init__(connected, "r")
         self._cancel = cancel
+        self._limit_s = self._timeout_s = connected.gettimeout() or 0.0
+        """How long to wait for the next bytes, and how long the socket does so now: each change is a system call, made only where
+        something is waited for."""
 
     def limit(self, seconds: float) -> None:
-        if self._limit_s is None:
-            self._sock.settimeout(seconds)
-        else:
-            self._limit_s = seconds
+        self._limit_s = seconds
 
     def readinto(self, buffer: Any) -> int | None:
         patience = self._cancel.patience
         if patience is None:
-            return super().readinto(buffer)
+            self._set_timeout(self._limit_s)
+            return self._sock.recv_into(buffer)
         patience.before()
-        if self._limit_s is None:  # once: each change is a system call
-            self._limit_s = self._sock.gettimeout() or 0.0
-            self._sock.settimeout(patience.every_s)
+        self._set_timeout(min(patience.every_s, self._limit_s))
         until_s = time.monotonic() + self._limit_s
         while True:
             try:
@@ -63,6 +60,11 @@ class Reader(socket.SocketIO):
                 if time.monotonic() >= until_s:
                     raise
                 patience.meanwhile()
+
+    def _set_timeout(self, seconds: float) -> None:
+        if seconds != self._timeout_s:
+            self._timeout_s = seconds
+            self._sock.settimeout(seconds)
 
 
 class Answer(http.client.HTTPResponse):

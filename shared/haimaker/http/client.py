@@ -251,7 +251,7 @@ def _exchange(connection: http.client.HTTPConnection, head: bytes, request: Upst
 def _pieces(
     connection: http.client.HTTPConnection,
     connected: socket.socket | None,
-    answer: http.client.HTTPResponse,
+    answer: Answer,
     call: _Call,
     idle: deque[_IdleConnection],
 ) -> Iterator[bytes]:
@@ -276,7 +276,7 @@ def _pieces(
             raise Cancelled("The call was cancelled.")
         whole = True
     except GeneratorExit:
-        whole = _is_at_end(connection, answer)
+        whole = _is_at_end(answer)
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _to_transport_error(error, call.cancel) from error
@@ -289,11 +289,10 @@ def _pieces(
             connection.close()
 
 
-def _is_at_end(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> bool:
+def _is_at_end(answer: Answer) -> bool:
     """Whether only the end of the body is left, as after the last event of a stream, so that the connection can be kept."""
+    answer.reader.limit(LAST_BYTES_S)
     try:
-        if connection.sock is not None:
-            connection.sock.settimeout(LAST_BYTES_S)
         return not answer.read1(PIECE_BYTES)
     except (OSError, http.client.HTTPException, ValueError):
         return False

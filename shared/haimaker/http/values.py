@@ -111,6 +111,8 @@ class UpstreamRequest:
     """Parameters of the client that the provider does not take."""
     version: str = ""
     """The version of the API, such as `v1`, where it is not the one that ends the provider's base URL."""
+    host: str = ""
+    """Where it goes to another host of the provider's, such as its storage: by the name that the provider's batches have for it."""
 
 
 @dataclass(frozen=True, slots=True)

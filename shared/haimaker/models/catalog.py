@@ -33,6 +33,8 @@ FEDRAMP = "fedramp_uplift_multiplier"
 """Of OpenAI, at the hosts for the American government."""
 HOST_LABEL = re.compile(r"(\w+)\.")
 
+INPUT, CACHED = "input_cost_per_token", "cache_read_input_token_cost"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -105,13 +107,16 @@ class ModelInfo:
         uplifts = () if own else self.uplifts  # the deployer knows where it is
         return replace(self, rates=rates | own, off_peak_rates=off_peak, uplifts=uplifts, own_prices=self.own_prices or bool(own))
 
-    def with_batch_rates(self, percent: int) -> "ModelInfo":
-        """These facts with prices for batches where there are none: `percent` of the ordinary ones, of tokens. 0: as it is."""
+    def with_batch_rates(self, percent: int, *, cached_as_input: bool = False) -> "ModelInfo":
+        """These facts with prices for batches where there are none: `percent` of the ordinary ones, of tokens; of what is cached as
+        of all input, if `cached_as_input`. 0: as it is."""
         if not percent:
             return self
         from decimal import Decimal  # few requests are in batches
 
         ordinary = {name: rate for name, rate in self.rates.items() if TOKEN_RATE.fullmatch(name)}
+        if cached_as_input and CACHED in ordinary and INPUT in ordinary:
+            ordinary[CACHED] = ordinary[INPUT]
         rates = {f"{name}_batches": str(Decimal(rate) * percent / 100) for name, rate in ordinary.items()}
         return replace(self, rates={**rates, **self.rates})
 

@@ -7,13 +7,14 @@ line goes to standard error, without metrics.
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, TextIO
 
 from haimaker.http.errors import APIError
+from haimaker.http.proxies import NO_PROXIES, Proxies
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.observability import metrics
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 NO_HEADERS: Mapping[str, str] = {}
 ALERT_WAIT_S = 2.0
 """How long the request that reached an amount waits at its end for the receiver of the alert."""
+MAX_ALERTS = 10
+"""Of them that are being sent at a time: one more is told to the log alone."""
 
 _to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
@@ -48,7 +51,9 @@ class Observer:
     dimensions: Sequence[str] = ()
     """Dimensions of metrics besides service and operation."""
     alert_webhook: str = field(default="", repr=False)
-    """The URL to which alerts of budgets are sent besides the log; empty for none."""
+    """The URL to which alerts are sent besides the log; empty for none."""
+    proxies: Proxies = NO_PROXIES
+    """Through which they are sent."""
     prometheus: "PrometheusMetrics | None" = None
     """Counts the same for Prometheus; None where nobody collects it."""
     otlp: "OpenTelemetry | None" = None
@@ -56,6 +61,7 @@ class Observer:
     provider_calls: "ProviderCalls | None" = None
     """Counts the calls of providers by the hour; None in a function, whose metrics CloudWatch has."""
     _cold: bool = field(default=True, repr=False)
+    _room: Semaphore = field(default_factory=lambda: Semaphore(MAX_ALERTS), repr=False)
 
     def request(self, record: Record, attempts: "Sequence[AttemptLog]" = (), headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Logs the record of a request that reached a provider. Traces have its attempts, and go on from its client's."""
@@ -66,7 +72,7 @@ class Observer:
         fields = fields_of(record)
         if self.otlp:
             self.otlp.request(record, fields, attempts, headers)
-        self._count("request", fields, metrics.record_counts(record))
+        self._count("request", fields, metrics.record_counts(record) if self.metrics_on else {})
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""
@@ -85,15 +91,17 @@ class Observer:
         if self.prometheus:
             self.prometheus.reservations_lost(reservations)
         self._count("lost", {"operation": "settle"}, {"HoldsLost": reservations}, level="ERROR")
-        text = f"{reservations} requests were lost, and charged in full: haimaker reconcile proves what they cost."
+        what = "1 request was" if reservations == 1 else f"{reservations:,} requests were"
+        text = f"{what} lost, and charged in full: haimaker reconcile proves what they cost."
         self._alert({"event": "reservations_lost", "count": reservations, "text": text})
 
-    def circuit_opened(self, target: str, until_s: float) -> None:
-        """Logs that a target failed so often that others are asked before it, and sends it to the deployer's webhook."""
+    def circuit_opened(self, target: str, until_s: float, is_told: Callable[[], bool] = lambda: True) -> None:
+        """Logs that a target failed so often that others are asked before it, and sends it to the deployer's webhook where
+        `is_told` returns True, which may take a while."""
         rests = datetime.fromtimestamp(until_s, UTC).isoformat()
         self._log("ERROR", "circuit opened", {"operation": "route", "target": target, "until": rests})
         text = f"{target} keeps failing: until {rests[11:19]} UTC others are asked before it, where there are others."
-        self._alert({"event": "circuit_opened", "target": target, "until": rests, "text": text}, wait_s=0)
+        self._alert({"event": "circuit_opened", "target": target, "until": rests, "text": text}, wait_s=0, is_told=is_told)
 
     def settle_failed(self, request_id: str) -> None:
         """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
@@ -108,6 +116,7 @@ class Observer:
     def budget_alert(self, alert: BudgetAlert, name: str = "") -> None:
         """Logs that an account, which people know by `name`, has spent a part of its budget, or all of its soft budget, and sends
         it to the deployer's webhook, which may take `ALERT_WAIT_S`. It blocks nothing."""
+        name = name or alert.alias
         usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
         fields: JSON = {"operation": "settle", "account": alert.account_id, **({"account_name": name} if name else {}), **usd}
         is_soft = alert.percent is None
@@ -116,22 +125,32 @@ class Observer:
         self._count(message, fields, {metric: 1}, level="ERROR" if is_soft or alert.percent == 100 else "INFO")
         self._alert(alert_body(alert, name))
 
-    def _alert(self, body: JSON, wait_s: float = ALERT_WAIT_S) -> None:
+    def _alert(self, body: JSON, wait_s: float = ALERT_WAIT_S, is_told: Callable[[], bool] = lambda: True) -> None:
         """Sends a body, whose `text` is all that Slack reads, to the webhook if there is one.
         https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"""
-        if self.alert_webhook:
-            sending = Thread(target=self._send, args=(body,), daemon=True)
-            sending.start()
-            sending.join(wait_s)
+        if not self.alert_webhook:
+            return
+        if not self._room.acquire(blocking=False):
+            self._not_sent(body, "Too many alerts are being sent.")
+            return
+        sending = Thread(target=self._send, args=(body, is_told), daemon=True)
+        sending.start()
+        sending.join(wait_s)
 
-    def _send(self, body: JSON) -> None:
+    def _send(self, body: JSON, is_told: Callable[[], bool]) -> None:
         from haimaker.observability import alerts
 
         try:
-            alerts.post(self.alert_webhook, body)
-        except OSError as error:
-            about = {"error.type": type(error).__name__, "event": body["event"]}
-            self.error("an alert could not be sent", **about, **({"account": body["account"]} if "account" in body else {}))
+            if is_told():
+                alerts.post(self.alert_webhook, {**body, "text": alerts.to_text(body["text"])}, self.proxies)
+        except alerts.AlertError as error:
+            self._not_sent(body, str(error))
+        finally:
+            self._room.release()
+
+    def _not_sent(self, body: JSON, reason: str) -> None:
+        account = {"account": body["account"]} if "account" in body else {}
+        self.error("an alert could not be sent", reason=reason, event=body["event"], **account)
 
     def close(self) -> None:
         """Sends what waits, before the process ends."""

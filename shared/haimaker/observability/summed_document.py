@@ -4,8 +4,8 @@ It is written at most every ten seconds, and begun anew in the next period. What
 process is killed.
 """
 
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from threading import Lock
 
@@ -26,13 +26,13 @@ class SummedDocument:
         it was written last: without it the first count is written at once."""
         self.lock, self.period, self.changed = Lock(), 0, False
         self._documents, self._to_kind, self._to_body = documents, to_kind, to_body
-        self._name, self._version, self._written_s = uuid.uuid4().hex, 0, written_s
+        self._name, self._version, self._written_s = secrets.token_hex(16), 0, written_s
 
     def begin(self, period: int) -> bool:
         """With `lock` held. Returns whether the period is a new one, so that counting starts at nothing."""
         if period == self.period:
             return False
-        self._name, self._version, self.period = uuid.uuid4().hex, 0, period
+        self._name, self._version, self.period = secrets.token_hex(16), 0, period
         return True
 
     def is_due(self, now_s: float) -> bool:

@@ -5,12 +5,11 @@ with the additions of those who speak its format. Adapters of other formats buil
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, fields
 from typing import Any
 
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import dataclass, replace
+from haimaker.lean_dataclasses import KW_ONLY, dataclass, fields, replace
 from haimaker.models.rates import UNITS_PER_USD, to_units
 
 MAX_COUNT = 10**9

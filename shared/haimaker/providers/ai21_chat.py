@@ -1,7 +1,6 @@
 """AI21 by its other name."""
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import ai21
 from haimaker.providers.provider import Auth, Catalog
 

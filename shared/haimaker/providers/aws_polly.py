@@ -3,8 +3,7 @@
 https://docs.aws.amazon.com/general/latest/gr/pol.html
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers.common import voices
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provider
 

@@ -3,8 +3,7 @@
 https://learn.microsoft.com/azure/ai-foundry/foundry-models/concepts/endpoints
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import anthropic, azure
 from haimaker.providers.common import MAX_TOKENS, OPENAI_FAMILIES, REASONING, for_images
 from haimaker.providers.family_rules import FamilyRule

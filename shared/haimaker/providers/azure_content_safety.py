@@ -3,8 +3,7 @@
 https://learn.microsoft.com/azure/ai-services/content-safety/quickstart-text
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import azure_ai
 from haimaker.providers.provider import Auth, Catalog, Endpoint, Provider
 

@@ -4,7 +4,29 @@ https://docs.aws.amazon.com/general/latest/gr/bedrock.html; a key of Bedrock's o
 """
 
 from haimaker.providers import anthropic
-from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, NativeBatches, Provider
+
+# https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, https://aws.amazon.com/bedrock/pricing: at half price,
+# of models that have a price for batches. https://docs.aws.amazon.com/general/latest/gr/bedrock.html#limits_bedrock: 100 to 50,000
+# records and 1 GB. The bucket is in the same region.
+BATCHES = NativeBatches(
+    "bedrock",
+    ("/converse",),
+    least_lines=100,
+    # Of Converse, a record with tools fails.
+    lacks=(
+        *("toolConfig", "outputConfig", "guardrailConfig", "performanceConfig"),
+        *("serviceTier", "promptVariables", "requestMetadata"),
+    ),
+    needs=("bucket", "role"),
+    needs_signature=True,
+    hosts={
+        "control": Provider(
+            "bedrock", endpoint=Endpoint("https://bedrock.{AWS_REGION}.amazonaws.com"), auth=Auth(signs_as="bedrock")
+        ),
+        "storage": Provider("bedrock", endpoint=Endpoint("https://s3.{AWS_REGION}.amazonaws.com"), auth=Auth(signs_as="s3")),
+    },
+)
 
 # https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
 MODERATION = Provider(
@@ -42,4 +64,5 @@ PROVIDER = Provider(
         "moderations": MODERATION,
         "rerank": RERANK,
     },
+    batches=BATCHES,
 )

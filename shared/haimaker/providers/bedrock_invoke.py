@@ -4,7 +4,8 @@ Claude in Anthropic's own format, for what Converse has no place for.
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 """
 
-from haimaker.providers import anthropic
+from haimaker.lean_dataclasses import replace
+from haimaker.providers import anthropic, bedrock
 from haimaker.providers.provider import Auth, Catalog, Endpoint, Limits, Provider
 
 PROVIDER = Provider(
@@ -15,4 +16,5 @@ PROVIDER = Provider(
     auth=Auth(key_variables=("AWS_BEARER_TOKEN_BEDROCK",), signs_as="bedrock"),
     limits=Limits(tool_prompt_tokens=anthropic.PROVIDER.limits.tool_prompt_tokens, single_choice=True, inlines_images=True),
     catalog=Catalog(telemetry_name="aws.bedrock", priced_as="bedrock"),
+    batches=replace(bedrock.BATCHES, takes=("/invoke",), lacks=("stream",)),
 )

@@ -3,8 +3,7 @@
 https://docs.bigmodel.cn/api-reference/模型-api/对话补全
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import zai
 from haimaker.providers.provider import Endpoint
 

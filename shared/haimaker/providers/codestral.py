@@ -3,8 +3,7 @@
 https://docs.mistral.ai/capabilities/code_generation/
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import mistral
 
 PROVIDER = replace(

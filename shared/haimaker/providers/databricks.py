@@ -1,7 +1,6 @@
 """Databricks."""
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import anthropic
 from haimaker.providers.common import MAX_TOKENS, OPENAI_FAMILIES
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, MessageRules, Provider

@@ -3,10 +3,9 @@
 https://docs.fireworks.ai/api-reference/post-chatcompletions
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers.common import MAX_TOKENS, NEVER_STREAMS
-from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Provider
+from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, NativeBatches, Provider
 from haimaker.providers.responses_format import responses_at
 
 # https://docs.fireworks.ai/api-reference/audio-transcriptions: each model at a host of its own.
@@ -48,4 +47,14 @@ PROVIDER = Provider(
         completes="all",
     ),
     operations={"audio_transcriptions": TRANSCRIPTION, "audio_translations": TRANSCRIPTION, "responses": RESPONSES},
+    # https://docs.fireworks.ai/guides/batch-inference: half of the serverless prices, also of what is cached.
+    # https://docs.fireworks.ai/api-reference/upload-dataset-files: 150 MB.
+    batches=NativeBatches(
+        "fireworks",
+        ("/chat/completions",),
+        percent=50,
+        lacks=("service_tier",),
+        needs=("account",),
+        hosts={"control": Provider("fireworks_ai", endpoint=Endpoint("https://api.fireworks.ai/v1"))},
+    ),
 )

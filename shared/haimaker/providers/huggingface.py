@@ -3,8 +3,7 @@
 https://huggingface.co/docs/inference-providers/tasks/chat-completion: what it routes to, names reasoning differently.
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import tei
 from haimaker.providers.common import MAX_TOKENS
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, Provider

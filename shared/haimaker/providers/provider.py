@@ -6,7 +6,7 @@ functions over answers; no code asks for a provider's name. Parameters are named
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -283,6 +283,17 @@ class Catalog:
     """OpenTelemetry's name of it, if another: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/"""
 
 
+class BatchAccount(NamedTuple):
+    """What a deployer names in gateway.toml for a provider's batches, as far as the provider needs it."""
+
+    bucket: str = ""
+    """Where lines and answers are; what follows a slash begins the names of all objects, such as `my-bucket/haimaker`."""
+    role: str = ""
+    """As whom the provider reads and writes the bucket."""
+    account: str = ""
+    """The id of the account at the provider."""
+
+
 @dataclass(frozen=True, slots=True)
 class NativeBatches:
     """Batches of a provider's own, which cost less than as many requests and take longer."""
@@ -294,18 +305,34 @@ class NativeBatches:
     percent: int = 0
     """What it charges for tokens, of the ordinary prices, where the table has no prices of batches. 0: then only models that have
     them, in the table or in gateway.toml, are sent so."""
+    models: tuple[str, ...] = ()
+    """Those that cost so much, if that is not every one."""
+    cached_as_input: bool = False
+    """Whether what is cached costs as much as all input of a batch."""
+    least_lines: int = 1
     most_lines: int = 10_000
     most_bytes: int = 32 * 1024 * 1024
     """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
     lacks: tuple[str, ...] = ()
     """Fields of a call's body that none may have."""
+    alike: tuple[str, ...] = ()
+    """Fields of a call's body, and of its objects, which all lines of one batch have to have alike."""
     needs_deployment: bool = False
     """Whether batches need deployments of their own, which the deployer names."""
+    needs: tuple[str, ...] = ()
+    """What else the deployer has to name: fields of `BatchAccount`."""
+    needs_signature: bool = False
+    """Whether its calls are signed with credentials: a key opens no bucket."""
+    hosts: "Mapping[str, Provider]" = field(default_factory=dict)
+    """By the name that its format has for them, other hosts that calls about batches go to: address and credentials. An address
+    that the deployer gives for the provider holds for all of them."""
     path: str = ""
     """The path template of its calls under the address, if it is not that of the provider's operations."""
     upload: str = "/files"
     purpose: str = "batch"
     """Of an uploaded file, and where it is uploaded."""
+    files_last_s: int = 0
+    """After which what is uploaded, and the answers, are deleted there, where that can be asked for."""
     names_file: bool = False
     """Whether the name of the file stands in a field of its own as well."""
     lines_have_url: bool = True

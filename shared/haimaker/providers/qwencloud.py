@@ -3,8 +3,7 @@
 https://www.alibabacloud.com/help/en/model-studio
 """
 
-from dataclasses import replace
-
+from haimaker.lean_dataclasses import replace
 from haimaker.providers import dashscope
 from haimaker.providers.provider import Auth, Catalog, Endpoint
 

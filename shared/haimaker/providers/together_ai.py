@@ -32,11 +32,13 @@ PROVIDER = Provider(
     dialect=Dialect(rename=MAX_TOKENS, counts_logprobs=True, narrows_tools=True),
     catalog=Catalog(completes="all"),
     operations={"responses": RESPONSES, **for_images(IMAGES)},
-    # https://docs.together.ai/docs/inference/batch/overview: 50,000 lines and 100 MB. Only some models cost less, so that the
-    # deployer says which, with a price in gateway.toml.
+    # https://docs.together.ai/docs/inference/batch/overview#discounted-models: 50,000 lines and 100 MB, half of the price for few
+    # models. For others that cost less the deployer gives a price in gateway.toml.
     batches=NativeBatches(
         "openai",
         ("/chat/completions",),
+        percent=50,
+        models=("meta-llama/Llama-3.3-70B-Instruct-Turbo",),
         upload="/files/upload",
         purpose="batch-api",
         names_file=True,

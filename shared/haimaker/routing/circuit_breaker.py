@@ -27,8 +27,8 @@ class CircuitBreaker:
 
     rule: CircuitBreakerSettings = DEFAULT_CIRCUIT_BREAKER
     shared: "SharedHealth | None" = None
-    on_open: Callable[[str, float], object] | None = None
-    """Is called with a target whose circuit opens, and the moment until which it stays so."""
+    on_open: Callable[[str, float, bool], object] | None = None
+    """Is called with a target whose circuit opens, the moment until which it stays so, and whether it was closed before."""
     _states: dict[str, CircuitState] = field(default_factory=dict)
     _served_s: dict[str, float] = field(default_factory=dict)
     """When each target last served."""
@@ -50,7 +50,7 @@ class CircuitBreaker:
             state = self._states[target] = earlier.after_failure(self.rule, now_s, wait_s)
             drop_oldest(self._states)
         if self.on_open and state.rests > earlier.rests:
-            self.on_open(target, state.until_s)
+            self.on_open(target, state.until_s, not earlier.rests)
         unproven = now_s - self._served_s.get(target, 0.0) > RECENTLY_SERVED_S
         if share and self.shared and (unproven or state.failures > 1):
             self.shared.record_failure(target, self.rule, now_s, wait_s)

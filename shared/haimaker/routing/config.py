@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
 from haimaker.lean_dataclasses import dataclass, field
-from haimaker.providers.provider import Provider
+from haimaker.providers.provider import BatchAccount, Provider
 
 if TYPE_CHECKING:
     from haimaker.accounts.sign_in import SignInSettings
@@ -81,6 +81,8 @@ class BatchSettings(NamedTuple):
     worth the wait."""
     deployments: Mapping[str, str] = MappingProxyType({})
     """By `provider/model`, the deployment that takes its batches, of a provider with such."""
+    accounts: Mapping[str, BatchAccount] = MappingProxyType({})
+    """By provider, or account of one, what its batches need besides its key."""
 
 
 @dataclass(frozen=True, slots=True)

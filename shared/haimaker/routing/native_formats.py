@@ -34,6 +34,12 @@ def passes(own: Provider, original: Original | None) -> bool:
     return not dialect.input_types or all(kind in dialect.input_types for kind in _input_types(body.get("input")))
 
 
+def passes_always(own: Provider) -> bool:
+    """Whether no request in the client's format is looked at."""
+    dialect = own.dialect
+    return own.limits.keeps_responses and not (dialect.refuse or dialect.tool_types or dialect.native_with or dialect.input_types)
+
+
 def _has(body: JSON, name: str) -> bool:
     """Whether a parameter, or a `field.of it`, has a value."""
     name, _, inner = name.partition(".")

@@ -1,11 +1,10 @@
 """What a client or a key asks of routing besides a model, as values; `request_options.py` reads it from requests. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from haimaker.http.values import NO_TIMEOUTS, AttemptTimeouts
-from haimaker.lean_dataclasses import dataclass, field, replace
+from haimaker.lean_dataclasses import dataclass, field, fields, replace
 
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 ROUTING_FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})

@@ -42,7 +42,8 @@ class Router(TargetResolver):
         return plan
 
     def _make_plan(self, model: str, context: RoutingContext) -> tuple[Plan, bool]:
-        """The plan, and whether it is the same for each request that asks so: without a choice of targets there is no chance."""
+        """The plan, and whether it is the same for each request that asks so: without a choice of targets there is no chance, and
+        nothing of a request in a format of its own counts where its targets take all of that format."""
         name = self.full_name(model)
         if context.allowed:
             context = replace(context, allowed=self.full_names(context.allowed))
@@ -74,7 +75,7 @@ class Router(TargetResolver):
             {target: reason for each in reversed(lists) for target, reason in each.reasons.items()},
             tuple(dict.fromkeys(excluded for each in lists for excluded in each.exclusions)),
         )
-        return plan, not any(each.had_choice for each in lists)
+        return plan, not any(each.varies for each in lists)
 
     def attempt_at(self, target: str, context: RoutingContext) -> Attempt:
         """An attempt at one target, whether it would be chosen or not. Raises NotFoundError where its provider is gone."""
@@ -148,13 +149,14 @@ class _AttemptList:
     attempts: list[Attempt] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     exclusions: list[Exclusion] = field(default_factory=list)
-    had_choice: bool = False
-    """Whether one of its places could have had several targets."""
+    varies: bool = False
+    """Whether another request may get another list: one of its places could have had several targets, or it is read for one."""
 
     def add(self, role: str, ranked: Ranked) -> None:
-        self.had_choice |= len(ranked) > 1
+        self.varies |= len(ranked) > 1
         for target, why in ranked:
             name = target.model
+            self.varies |= self.router.asks_original(name, self.context)
             if name in self.reasons or any(each.target == name for each in self.exclusions):
                 continue
             if excluded := exclusion(self.router, name, self.context):
@@ -183,12 +185,11 @@ class _AttemptList:
 
 
 def _plain_question(model: str, context: RoutingContext) -> tuple[object, ...] | None:
-    """All that a plan depends on where the request says nothing of its routing, and every target answers; else None, as for one
-    in a format of its own, of which more counts."""
-    plain = context.preferences is NO_PREFERENCES and not (context.auto_routed or context.open_circuits or context.original)
+    """All that a plan depends on where the request says nothing of its routing, and every target answers; else None."""
+    plain = context.preferences is NO_PREFERENCES and not (context.auto_routed or context.open_circuits)
     if not plain or not isinstance(context.effort, str | None) or len(model) > MAX_NAME or not isinstance(context.allowed, tuple):
         return None
-    return model, context.operation, context.allowed, context.effort, context.has_tools
+    return model, context.operation, context.original is None, context.allowed, context.effort, context.has_tools
 
 
 def _no_target_error(model: str, exclusions: Sequence[Exclusion]) -> APIError:

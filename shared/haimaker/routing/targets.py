@@ -93,6 +93,16 @@ class TargetResolver:
                 operation = "chat_completions"
         return definition_for(definition, model, operation)
 
+    def asks_original(self, target: str, context: RoutingContext) -> bool:
+        """Whether it depends on what a client sent in a format of its own how a target serves it."""
+        definition = self.definition(target.partition("/")[0])
+        if context.original is None or definition is None or context.operation not in definition.operations:
+            return False
+        from haimaker.routing.native_formats import passes_always
+
+        model = self.model_info_for(target).model if self.base_model(target) else target.partition("/")[2]
+        return not passes_always(definition_for(definition, model, context.operation))
+
     def _goes_over_responses(self, definition: Provider, model: str, model_info: ModelInfo, context: RoutingContext) -> bool:
         """Whether a chat, in whatever format, has to go over its provider's Responses."""
         if context.operation not in CHATS or "responses" not in definition.operations:

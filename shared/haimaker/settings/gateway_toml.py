@@ -8,15 +8,16 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from haimaker.accounts.sign_in import read_sign_in
 from haimaker.http.values import AttemptTimeouts
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import ModelInfo
-from haimaker.models.names import AUTO, ROUTABLE
+from haimaker.models.names import AUTO, OWN_NAME, ROUTABLE
 from haimaker.observability.redaction import BUILT_IN, Redaction
+from haimaker.providers.provider import BatchAccount
 from haimaker.providers.registry import NAMES, ONLINE, find, get
 from haimaker.routing import auto_rules
 from haimaker.routing.config import (
@@ -37,6 +38,8 @@ from haimaker.validation.toml_table import TomlError, TomlTable, find_line, read
 
 TARGET = r"[^\s/]+/\S+"
 EXAMPLE = "openai/gpt-4o-mini"
+BUCKET = r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9_-]{1,100}){0,5}"
+ROLE = r"arn:aws(-[a-z-]+)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,600}"
 ACCOUNT = r"[a-z][a-z0-9_-]{0,63}"
 MAX_TIMEOUT_S = 890.0
 """A function ends at 900 s, and has to settle before that."""
@@ -63,7 +66,7 @@ def _config(file: TomlTable) -> Config:
     auto = file.pop("auto", {})
     accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
-        routes=file.get_named_tables("routes", ROUTABLE, _route, defaults=defaults),
+        routes=file.get_named_tables("routes", OWN_NAME, _route, defaults=defaults),
         prices=file.get_named_tables("prices", TARGET, _price),
         base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
@@ -88,7 +91,15 @@ def _batches(table: TomlTable) -> BatchSettings:
         if not re.fullmatch(TARGET, target):
             raise TomlError((*named.place, target), "is no provider/model")
     deployments = {target: named.get_str(target, pattern=r"\S+", example="gpt-4o-batch") for target in sorted(named.own)}
-    return BatchSettings(native, least, deployments)
+    return BatchSettings(native, least, deployments, table.get_named_tables("accounts", ACCOUNT, _batch_account))
+
+
+def _batch_account(name: str, table: TomlTable) -> BatchAccount:
+    return BatchAccount(
+        table.get_str("bucket", "", pattern=f"|{BUCKET}", example="my-bucket/haimaker"),
+        table.get_str("role", "", pattern=f"|{ROLE}", example="arn:aws:iam::123456789012:role/batches"),
+        table.get_str("account", "", pattern=r"|[a-z0-9-]{1,63}", example="my-account"),
+    )
 
 
 def _route(name: str, table: TomlTable) -> Route:
@@ -112,7 +123,7 @@ def _route(name: str, table: TomlTable) -> Route:
 
 def _settings(table: TomlTable) -> Route:
     """The fields that a route and `defaults` have in common."""
-    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=ROUTABLE, example=EXAMPLE) for name in FALLBACKS)
+    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=OWN_NAME, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
         fallbacks,
@@ -219,6 +230,9 @@ def _check_names(config: Config) -> None:
     for name in ("default_model", "embedding_model"):
         if model := getattr(config.auto, name, None):
             _check(known, ("auto", name), model, routes_too=True)
+    for name in config.batches.accounts:
+        if known.definition(name) is None:
+            raise TomlError(("batches", "accounts", name), "is neither a provider nor an account")
 
 
 def _check(known: TargetResolver, place: tuple[str | int, ...], model: str, *, routes_too: bool) -> None:

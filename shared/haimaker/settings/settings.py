@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from haimaker.aws.access import AWSAccess
@@ -17,7 +16,7 @@ from haimaker.credentials.access import (
 )
 from haimaker.http.proxies import NO_PROXIES, Proxies
 from haimaker.http.proxies import from_environment as proxies_from_environment
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
 from haimaker.providers.registry import NAMES

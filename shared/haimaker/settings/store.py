@@ -9,15 +9,17 @@ from haimaker.store import Store
 from haimaker.validation.settings import SettingsError
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, on_lost: Callable[[int], object] = lambda _: None) -> Store:
     """Opens the store. What a killed process had reserved is charged as lost: at once in a SQLite file that no other process uses,
-    otherwise after the reservations' deadlines. Raises SettingsError, StoreUnavailable."""
+    of which `on_lost` gets the number of requests, otherwise after the reservations' deadlines. Raises SettingsError,
+    StoreUnavailable."""
     if settings.store == "dynamodb":
         return _dynamodb(settings)
     from haimaker.store.sqlite import SQLiteStore
 
     store = SQLiteStore(settings.home / "haimaker.sqlite", takes_turns=settings.workers > 1)
-    store.adopt(time.time())
+    if lost := store.adopt(time.time()):
+        on_lost(lost)
     return store
 
 

@@ -51,14 +51,14 @@ def reserve(reservation: Reservation) -> Pieces:
     for number, hold in enumerate(reservation.models):
         b, e, r, t = found = names_of(number, hold.model, minute_of(reservation.now_s))
         names |= found
-        values |= {f":b{number}": hold.amount_nanousd, f":t{number}": hold.tokens}
-        update += f", {b} = if_not_exists({b}, :zero) + :b{number}, {r} = if_not_exists({r}, :zero) + :one"
+        values |= {f":b{number}": hold.amount_nanousd, f":t{number}": hold.tokens, f":r{number}": hold.requests}
+        update += f", {b} = if_not_exists({b}, :zero) + :b{number}, {r} = if_not_exists({r}, :zero) + :r{number}"
         update += f", {t} = if_not_exists({t}, :zero) + :t{number}"
         condition += f" AND (attribute_not_exists({e}) OR {e} > :now)"
         limit = hold.limit
         for name, most, wanted in (
             (b, limit.budget_nanousd, hold.amount_nanousd),
-            (r, limit.rpm_limit, 1),
+            (r, limit.rpm_limit, hold.requests),
             (t, limit.tpm_limit, hold.tokens),
         ):
             if most is not None and wanted:

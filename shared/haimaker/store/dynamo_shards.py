@@ -11,7 +11,7 @@ No money is anywhere but in a shard, so that nothing can be spent twice, and a r
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from zlib import crc32
 
 from haimaker.http.values import JSON
@@ -83,8 +83,8 @@ class Shards:
         self._numbers.pop(account_id, None)
 
     def home(self, reservation: Reservation) -> int:
-        """The shard that a request meets. What an account limits for single models is counted in its own item alone."""
-        if reservation.shard is not None or reservation.models or reservation.pool or reservation.opens_pool:
+        """The shard that a request meets."""
+        if reservation.shard is not None or _is_bound(reservation):
             return reservation.shard or 0
         number = self.number(reservation.account_id)
         return self._asked.get(_asked(reservation), crc32(reservation.request_id.encode()) % number if number > 1 else 0)
@@ -97,12 +97,17 @@ class Shards:
 
     def with_rest(self, main: Item) -> list[Item]:
         """All items of an account, its own first, which was just read."""
-        self.learn(main)
-        number = main.get("shards", 1)
-        if number == 1:
-            return [main]
-        places = [tables.plain_key(main["pk"], shard) for shard in range(1, number)]
-        return [main, *self.calls.read_all(self.table, ("pk", "sk"), places)]
+        [items] = self.with_all_rests([main])
+        return items
+
+    def with_all_rests(self, mains: Sequence[Item]) -> Iterator[list[Item]]:
+        """The same of several accounts."""
+        places = [tables.plain_key(main["pk"], shard) for main in mains for shard in range(1, main.get("shards", 1))]
+        rests = {item["pk"]: item for item in self.calls.read_all(self.table, ("pk", "sk"), places)}
+        for main in mains:
+            self.learn(main)
+            names = (tables.shard_name(main["pk"], shard) for shard in range(1, main.get("shards", 1)))
+            yield [main, *(rests[name] for name in names if name in rests)]
 
     def read_all(self, account_id: str) -> list[Item]:
         """All items of an account; none if there is no such account. A transfer between two of them may be seen by half."""
@@ -122,7 +127,7 @@ class Shards:
             return home
         lacking = [[name for name, need in needs.items() if need and each[name] < need] for each in left]
         order = sorted(range(len(items)), key=lambda shard: (len(lacking[shard]), -left[shard]["money"]))
-        chosen = home if reservation.models else order[0]
+        chosen = home if _is_bound(reservation) else order[0]
         for reason in [reason for reason, name in LEFT.items() if name in lacking[chosen]]:
             donor = richest([item for item in items if item is not items[chosen]], reason, now_s)
             self.even(donor, items[chosen], now_s, reason, needs[LEFT[reason]])
@@ -281,6 +286,11 @@ def _left(item: Item, now_s: float) -> dict[str, int]:
         "requests": item.get(names["#rpm"], item["rpm_limit"]),
         "tokens": item.get(names["#tpm"], item["tpm_limit"]),
     }
+
+
+def _is_bound(reservation: Reservation) -> bool:
+    """Whether it can be at the account's own item alone: there are pools, and the counters of single models."""
+    return bool(reservation.models or reservation.pool or reservation.opens_pool)
 
 
 def _asked(reservation: Reservation) -> str:

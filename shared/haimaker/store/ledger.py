@@ -7,12 +7,11 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from haimaker.http.values import JSON
-from haimaker.lean_dataclasses import replace
+from haimaker.lean_dataclasses import fields, replace
 from haimaker.store import (
     NEVER_S,
     UNLIMITED,
@@ -40,9 +39,11 @@ from haimaker.store.model_counters import (
 )
 from haimaker.store.windows import Repair, next_window_end, window_end
 
+LATE_S = 5
+"""How far the clocks of two that see to one reservation may be apart, with what the calls of one of them take."""
 ALWAYS_SAID = frozenset({"id", "name", "created_s", "models", "tags"})
 """Fields of an account that its text has whatever they are: earlier releases read no text without them."""
-_UNSAID: JSON = asdict(Account("", "", 0))
+_UNSAID = Account("", "", 0)
 IRREPARABLE: tuple[DenialReason, ...] = ("blocked", "expired", "version")
 """Refusals that no repair of the counters can change."""
 
@@ -240,6 +241,17 @@ def lost_record(reservation: Reservation) -> Record:
     return Record(reservation.request_id, key, reservation.now_s, "lost", reservation.amount_nanousd, detail)
 
 
+def may_be_lost(reservation: Reservation, now_s: float) -> bool:
+    """Whether somebody may be charging a reservation as lost, by a clock that is a little ahead."""
+    return now_s >= reservation.deadline_s - LATE_S
+
+
+def free_record(reservation: Reservation) -> Record:
+    """The record of a request that was given back when it might have been charged as lost: it cost nothing, also of its models."""
+    lost = lost_record(reservation)
+    return replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
+
+
 def with_account(kept: Record, reservation: Reservation) -> Record | None:
     """A lost request's record with one more charged account; None if the record names it already or is not of a lost request."""
     charged = kept.detail.get("charged", [])
@@ -277,7 +289,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
     """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
-        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s, balance.account.alias or "")
         for amount, percent in reservation.alerts_at
         if spent - cost < amount <= spent
     )
@@ -286,23 +298,26 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
 def encode_account(account: Account) -> str:
     """ASCII JSON of the fields that say something; not of the version, which is stored beside it. Each KB of an account costs
     whenever it is written."""
-    said = {name: value for name, value in asdict(account).items() if name in ALWAYS_SAID or value != _UNSAID[name]}
-    return json.dumps({name: value for name, value in said.items() if name != "version"}, separators=(",", ":"))
+    names = [name for name in _account_fields() if name != "version"]
+    said = {
+        name: getattr(account, name) for name in names if name in ALWAYS_SAID or getattr(account, name) != getattr(_UNSAID, name)
+    }
+    return json.dumps(said, separators=(",", ":"), default=vars)
 
 
 @lru_cache(maxsize=8_192)
 def decode_account(config: str, version: int) -> Account:
     """Remembered, since whoever lists keys, searches them or pages through them reads the same ones again and again."""
-    known = _account_fields()
-    values: JSON = {name: value for name, value in json.loads(config).items() if name in known}
+    said = json.loads(config)
+    values: JSON = {name: said[name] for name in _account_fields() if name in said}
     limits = {model: ModelLimit(**limit) for model, limit in values.get("model_limits", {}).items()}
     sequences = {name: tuple(values.get(name, ())) for name in ("models", "tags", "replaces")}
     return Account(**values | sequences | {"model_limits": limits, "version": version})
 
 
 @cache
-def _account_fields() -> frozenset[str]:
-    return frozenset(field.name for field in fields(Account))
+def _account_fields() -> Sequence[str]:
+    return tuple(field.name for field in fields(Account))
 
 
 def encode_reservation(kept: Reservation) -> str:
@@ -323,6 +338,11 @@ def sort_key(time_s: float, name: str = "") -> str:
     """A text that sorts by time, then by name; it is also the cursor of a page. Without a name it sorts before all names of its
     time."""
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
+
+
+def cost_key(record: Record) -> str:
+    """A text that sorts by cost, then by time and name."""
+    return f"{record.cost_nanousd:019d}@{sort_key(record.started_s, record.request_id)}"
 
 
 def time_of_sort_key(place: str) -> float:

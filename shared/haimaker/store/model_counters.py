@@ -102,14 +102,16 @@ def model_charges(reservation: Reservation, record: Record) -> list[ModelCharge]
             charges.append(ModelCharge(hold.model, 0, 0, 0))
         else:
             cost, tokens = used.get(hold.model, (0, 0))
-            requests = 0 if hold.model in used else -1
-            charges.append(ModelCharge(hold.model, cost - hold.amount_nanousd, requests, tokens - hold.tokens))
+            requests = 0 if hold.model in used else -hold.requests
+            charges.append(
+                ModelCharge(hold.model, cost - hold.amount_nanousd, requests, (tokens if hold.requests else 0) - hold.tokens)
+            )
     return charges
 
 
 def model_releases(reservation: Reservation) -> list[ModelCharge]:
     """What giving a reservation back adds."""
-    return [ModelCharge(hold.model, -hold.amount_nanousd, -1, -hold.tokens) for hold in reservation.models]
+    return [ModelCharge(hold.model, -hold.amount_nanousd, -hold.requests, -hold.tokens) for hold in reservation.models]
 
 
 def model_refunds(lost: Record, outcome: Record) -> list[ModelRefund]:

@@ -143,6 +143,7 @@ def _end(execute: Execute, reservation: Reservation, record: Record, tokens: int
 
 
 def charge(execute: Execute, reservations: Sequence[Reservation]) -> int:
+    """Charges what was reserved in full; returns of how many requests it was, for which several accounts may pay."""
     for reservation in reservations:
         settle(execute, (reservation,), ledger.lost_record(reservation), reservation.tokens)
-    return len(reservations)
+    return len({reservation.request_id for reservation in reservations})

@@ -24,7 +24,7 @@ def read_page(execute: Execute, page: Mapping[str, object]) -> dict[str, dict[st
 def reserve(execute: Execute, reservation: Reservation) -> None:
     at = {"id": reservation.account_id, "minute": minute_of(reservation.now_s), "never": NEVER_S}
     for hold in reservation.models:
-        taken = {"model": encode_model(hold.model), "amount": hold.amount_nanousd, "tokens": hold.tokens}
+        taken = {"model": encode_model(hold.model), "amount": hold.amount_nanousd, "tokens": hold.tokens, "requests": hold.requests}
         execute(sqlite_schema.RESERVE_MODEL, at | taken)
 
 

@@ -36,11 +36,11 @@ import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from haimaker.aws.client import AWSClient, AWSError
 from haimaker.http.values import JSON
+from haimaker.lean_dataclasses import replace
 from haimaker.store import (
     UNLIMITED,
     Account,

@@ -24,9 +24,11 @@ PARTS, INCOMING = "parts", "incoming"
 LASTS_S = 3_600
 MAX_PENDING, MAX_PARTS = 100, 1_000
 """Of an owner's uploads that are pending, and of an upload's parts."""
+MAX_KNOWN = 1_000
+"""Of an owner's uploads of the last two hours, whatever became of them."""
 MAX_PART_BYTES = 64 * 1024 * 1024
 """https://platform.openai.com/docs/api-reference/uploads/add-part"""
-FORGOTTEN_S = 86_400
+FORGOTTEN_S = 2 * LASTS_S
 TRIES = 20
 PENDING, COMPLETED, CANCELLED, EXPIRED = "pending", "completed", "cancelled", "expired"
 
@@ -61,15 +63,21 @@ class Uploads:
     """Where clients may put files themselves, by a link."""
 
     def create(self, owner: str, said: FileDescription, size: int, now_s: float) -> Upload:
-        """Raises UploadError where there are too many."""
+        """Raises UploadError where there are too many, or there would be no room for what they all promise."""
         self.parts.delete_expired()
-        found, _ = self.files.documents.page(KIND + owner, None, 2 * MAX_PENDING)
-        uploads = [Upload(each.name, owner, each.version, each.body) for each in found]
-        for upload in uploads:
-            if upload.body["created_s"] + FORGOTTEN_S < now_s:
+        found, _ = self.files.documents.page(KIND + owner, None, MAX_KNOWN)
+        known = [Upload(each.name, owner, each.version, each.body) for each in found]
+        for upload in known:
+            if is_forgotten(upload, now_s):
                 self.files.documents.delete(KIND + owner, upload.id)
-        if sum(upload.status(now_s) == PENDING for upload in uploads) >= MAX_PENDING:
+        pending = [upload for upload in known if upload.status(now_s) == PENDING]
+        if len(pending) >= MAX_PENDING:
             raise UploadError("too_many_uploads", f"There are {MAX_PENDING} uploads already that are pending. Cancel some.")
+        if sum(not is_forgotten(upload, now_s) for upload in known) >= MAX_KNOWN:
+            raise UploadError("too_many_uploads", f"There were {MAX_KNOWN} uploads in the last two hours. Wait a while.")
+        if self.files.is_full(owner, size + sum(upload.body["size"] for upload in pending)):
+            message = "There is no room for a file of this size, with what is kept and what other uploads may bring. Delete some."
+            raise UploadError("file_storage_full", message)
         body: JSON = {
             **said._asdict(),
             "size": size,
@@ -127,16 +135,28 @@ class Uploads:
             self._check(md5, self.bucket.pieces(f"{INCOMING}/{upload.id}") if md5 else iter(()))
             self.bucket.copy(f"{INCOMING}/{upload.id}", f"{FOLDER}/{body['file_id']}", said.content_type)
         file = self.files.add(body["file_id"], size, upload.owner, said, now_s)
-        self._put(upload, status=COMPLETED)
-        self._forget_bytes(upload)
+        try:
+            self._end(upload, COMPLETED, now_s)
+        except UploadError:
+            ended = self.get(upload.owner, upload.id)
+            if not ended or ended.body["status"] != COMPLETED:
+                self.files.delete(file)  # it was cancelled meanwhile
+                raise
         return file
 
     def cancel(self, upload: Upload, now_s: float) -> Upload:
         """Raises UploadError."""
-        require_pending(upload, now_s)
-        self._put(upload, status=CANCELLED)
-        self._forget_bytes(upload)
-        return Upload(upload.id, upload.owner, upload.version + 1, {**upload.body, "status": CANCELLED})
+        return self._end(upload, CANCELLED, now_s)
+
+    def _end(self, upload: Upload, status: str, now_s: float) -> Upload:
+        """Ends an upload, whatever parts came meanwhile. Raises UploadError."""
+        for _ in range(TRIES):
+            require_pending(upload, now_s)
+            if self._put(upload, status=status):
+                self._forget_bytes(upload)
+                return Upload(upload.id, upload.owner, upload.version + 1, {**upload.body, "status": status})
+            upload = self.get(upload.owner, upload.id) or upload
+        raise UploadError("upload_busy", "Too many parts come at the same moment.")
 
     def _put(self, upload: Upload, **fields: object) -> bool:
         document = Document(upload.id, {**upload.body, **fields}, upload.version)
@@ -173,6 +193,10 @@ def require_pending(upload: Upload, now_s: float) -> None:
     """Raises UploadError."""
     if (status := upload.status(now_s)) != PENDING:
         raise UploadError("upload_not_pending", f"The upload is {status}.")
+
+
+def is_forgotten(upload: Upload, now_s: float) -> bool:
+    return bool(upload.body["created_s"] + FORGOTTEN_S < now_s)
 
 
 def expires_s(upload: Upload) -> int:

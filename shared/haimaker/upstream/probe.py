@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from haimaker import adapters
@@ -12,6 +11,7 @@ from haimaker.http import errors
 from haimaker.http.client import CancelToken, HTTPClient, Timeouts, TransportError
 from haimaker.http.errors import APIError, ProviderAuthError, RateLimitError
 from haimaker.http.values import UpstreamResponse
+from haimaker.lean_dataclasses import replace
 from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 from haimaker.operations.attempt import Attempt

@@ -1,6 +1,7 @@
 """One call of a provider that no model answers, such as a response that it keeps or a count of tokens: no retry, no fallback."""
 
 import time
+from urllib.parse import urlsplit
 
 from haimaker.credentials.headers import auth_headers
 from haimaker.http.client import CancelToken, Timeouts, TransportError, read_whole
@@ -36,5 +37,20 @@ def open_once(
     try:
         headers = auth_headers(definition, access, call, time.time())
         return clients.http_client.send(call, access.base_url, headers, timeouts, CancelToken())
+    except TransportError as error:
+        raise BadGatewayError(str(error), code="provider_unreachable") from error
+
+
+def open_link(clients: ProviderClients, definition: Provider, call: UpstreamRequest, timeout_s: float) -> UpstreamResponse:
+    """Opens an address that a provider handed out, without credentials. Raises BadGatewayError; TransportError while the body is
+    read."""
+    base_url = clients.access[definition.name].base_url
+    link = urlsplit(call.path)
+    if link.scheme != "https" and link.netloc != urlsplit(base_url).netloc:
+        raise BadGatewayError("The provider handed out an address that is not secure.")
+    path = f"{link.path}?{link.query}" if link.query else link.path
+    timeouts = Timeouts(CONNECT_S, timeout_s, timeout_s, time.monotonic() + timeout_s)
+    try:
+        return clients.http_client.send(replace(call, path=path), f"{link.scheme}://{link.netloc}", {}, timeouts, CancelToken())
     except TransportError as error:
         raise BadGatewayError(str(error), code="provider_unreachable") from error

@@ -7,11 +7,9 @@ has at all, which also holds for what no schema names.
 
 from typing import Annotated, Any
 
-from pydantic_core import PydanticCustomError
-
 from haimaker.http.json import MAX_TOKEN_IDS
 from haimaker.lean_dataclasses import dataclass
-from haimaker.lean_pydantic import AfterValidator, Field, StrictInt, StrictStr
+from haimaker.lean_pydantic import AfterValidator, Field, PydanticCustomError, StrictInt, StrictStr
 
 MAX_TEXT = 8 * 1024 * 1024
 """Characters: more than a request can have bytes, whose limit is what bounds a text."""

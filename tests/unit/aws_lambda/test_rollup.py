@@ -187,6 +187,7 @@ def test_the_function_builds_without_asking_anything(monkeypatch):
     monkeypatch.setattr("os.environ", {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"})
     with pytest.raises(SettingsError, match="HAIMAKER_ACCOUNTS_TABLE"):
         DailyTotals.from_environment()
-    os.environ.update(HAIMAKER_ACCOUNTS_TABLE="a", HAIMAKER_RECORDS_TABLE="r")
+    os.environ.update(HAIMAKER_ACCOUNTS_TABLE="a", HAIMAKER_RECORDS_TABLE="r", HAIMAKER_ALERT_WEBHOOK="https://example.com/alerts")
+    assert DailyTotals.from_environment().observer.alert_webhook == "https://example.com/alerts", "which lost requests are told"
     handler = runpy.run_path(str(ROOT / "functions/rollup/app.py"))["handler"]
     assert handler({"Records": []}, None) is None

@@ -42,9 +42,9 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serving(gateway, **options):
+def serving(gateway, processor=None, **options):
     server = Server("127.0.0.1", 0, **options)
-    thread = threading.Thread(target=server.serve, args=(gateway,))
+    thread = threading.Thread(target=server.serve, args=(gateway, processor))
     thread.start()
     try:
         yield server

@@ -17,6 +17,7 @@ from haimaker.http.values import Response
 from local import server as server_module
 from local.request_reader import Head
 from local.server import check_name
+from local.waits import limit_reads, limit_writes
 from tests.unit.local.door import WAIT_S, Gateway, closing, connect, get, post, receive, receive_error, serving, streamed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -104,10 +105,12 @@ def test_the_program_says_once_where_it_is_and_stops_without_a_word(stop_signal,
     assert (program.returncode, said_after) == (0, "")
 
 
-def test_whoever_looks_whether_a_client_left_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_closed", [server_module.HAS_CLOSED, 0], ids=["the system tells", "by reading"])
+def test_whoever_looks_whether_a_client_left_waits_for_nothing(monkeypatch: pytest.MonkeyPatch, has_closed: int) -> None:
     """Also where the connection's own thread takes what there was to be read: one thread looks after the clients of all answers."""
+    monkeypatch.setattr(server_module, "HAS_CLOSED", has_closed)
     ours, theirs = socket.socketpair()
-    ours.settimeout(30)
+    limit_reads(ours, 30)
     look, seen = server_module._client_left(ours), []
     real_poll = select.poll
 
@@ -129,10 +132,24 @@ def test_whoever_looks_whether_a_client_left_waits_for_nothing(monkeypatch: pyte
         looking.start()
         looking.join(10)
         assert seen == [False]
-        monkeypatch.undo()
+        monkeypatch.setattr(select, "poll", real_poll)
         theirs.send(b"a request ahead")
         assert not look()
         theirs.close()
-        assert look() or not server_module.HAS_CLOSED
+        assert look() is bool(has_closed)
         assert ours.recv(99)
         assert look()
+        ours.close()
+        assert look()
+
+
+def test_a_connection_waits_as_long_as_it_may() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        limit_reads(ours, 0.0)
+        limit_writes(ours, 0.01)
+        with pytest.raises(BlockingIOError):
+            ours.recv(1)
+        with pytest.raises(BlockingIOError):
+            list(iter(lambda: ours.send(b"x" * 65_536), 0))
+        assert theirs.recv(1) == b"x"

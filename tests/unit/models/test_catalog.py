@@ -2,6 +2,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -238,3 +239,12 @@ def test_importing_reads_no_table_and_no_number_library() -> None:
 
 def test_the_table_says_when_it_was_made() -> None:
     assert date.fromisoformat(table.current_table().date) >= date(2026, 11, 29)
+
+
+@pytest.mark.parametrize(("cached_as_input", "cached"), [(False, "0.05"), (True, "0.5")])
+def test_a_batch_costs_a_part_of_the_ordinary_prices_of_tokens(cached_as_input: bool, cached: str) -> None:
+    rates = {INPUT: "1", "cache_read_input_token_cost": "0.1", OUTPUT: "4", "output_cost_per_token_batches": "3", "search_fee": "9"}
+    made = ModelInfo("groq", "m", rates=rates).with_batch_rates(50, cached_as_input=cached_as_input).rates
+    batches = {name: Decimal(rate) for name, rate in made.items() if name.endswith("_batches")}
+    wanted = {INPUT: "0.5", "cache_read_input_token_cost": cached, OUTPUT: "3"}
+    assert batches == {f"{name}_batches": Decimal(rate) for name, rate in wanted.items()}

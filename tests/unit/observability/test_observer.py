@@ -194,11 +194,6 @@ def test_a_part_of_a_budget_is_told_to_the_log_and_to_the_webhook(capsys: pytest
     ]
 
 
-def test_a_webhook_that_is_gone_is_told_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    Observer("test-gone", metrics_on=True, alert_webhook="http://127.0.0.1:9/").budget_alert(BudgetAlert("key#1", 9, 8, 50))
-    assert [line["message"] for line in lines(capsys.readouterr().out)] == ["budget part spent", "an alert could not be sent"]
-
-
 MADE_UP = APIError("No such model.", status=404, code="model_not_found")
 
 

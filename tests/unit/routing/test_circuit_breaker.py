@@ -65,7 +65,7 @@ def test_one_request_tries_a_target_whose_rest_is_over() -> None:
 
 
 def test_each_rest_is_twice_the_one_before_up_to_a_limit() -> None:
-    opened: list[tuple[str, float]] = []
+    opened: list[tuple[str, float, bool]] = []
     settings = CircuitBreakerSettings(2, 10, 60)
     breaker, now_s, rests = CircuitBreaker(settings, on_open=lambda *told: opened.append(told)), NOW_S, []
     failing(breaker, 2)
@@ -76,8 +76,8 @@ def test_each_rest_is_twice_the_one_before_up_to_a_limit() -> None:
         assert breaker.allows_request("a/b", now_s)
         failing(breaker, 1, now_s)
     assert rests == [10, 20, 40, 60, 60]
-    assert [target for target, _ in opened] == ["a/b"] * 6
-    assert [until_s for _, until_s in opened[:3]] == [NOW_S + 10, NOW_S + 30, NOW_S + 70]
+    assert [(target, first) for target, _, first in opened] == [("a/b", True), *[("a/b", False)] * 5]
+    assert [until_s for _, until_s, _ in opened[:3]] == [NOW_S + 10, NOW_S + 30, NOW_S + 70]
 
 
 def test_a_target_that_says_how_long_to_wait_rests_that_long() -> None:

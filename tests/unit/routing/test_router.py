@@ -345,6 +345,8 @@ CONTEXTS: tuple[dict[str, Any], ...] = (
     {"allowed": {"openai/*", "fast", "mine-1"}},
     {"operation": "embeddings"},
     {"operation": "messages", "original": Original("messages", {"tools": [{"type": "bash_20250124"}]}, ("anthropic",))},
+    {"operation": "responses", "original": Original("responses", {"tools": [{"type": "web_search"}]}, ("responses",))},
+    {"operation": "responses", "original": Original("responses", {"previous_response_id": "resp_1"}, ("responses",))},
     {"effort": "high", "has_tools": True},
     {"effort": ["high"]},
     {"open_circuits": ("openai/gpt-4o-mini", "demo/echo")},
@@ -354,11 +356,18 @@ CONTEXTS: tuple[dict[str, Any], ...] = (
 )
 
 
+CONFIG_WITHOUT_MEASURES = Config(
+    {name: route for name, route in ROUTES.items() if route.strategy in (WEIGHTED, ORDERED)},
+    PRICES,
+    default=CONFIG.default,
+    accounts=CONFIG.accounts,
+)
+
+
 @pytest.mark.parametrize("at", CONTEXTS, ids=lambda at: ", ".join(at) or "plain")
 @pytest.mark.parametrize("measured", [False, True], ids=["", "beside measured routes"])
 def test_a_plan_owes_nothing_to_those_before_it(at: dict[str, Any], measured: bool) -> None:
-    routes = {name: route for name, route in ROUTES.items() if measured or route.strategy in (WEIGHTED, ORDERED)}
-    config = Config(routes, PRICES, default=CONFIG.default, accounts=CONFIG.accounts)
+    config = CONFIG if measured else CONFIG_WITHOUT_MEASURES
     lasting = Router(config, ROUTER.providers)
 
     def make(router: Router, model: str, number: int, context: dict[str, Any]) -> object:
@@ -377,9 +386,40 @@ def test_a_plan_owes_nothing_to_those_before_it(at: dict[str, Any], measured: bo
         "openai/gpt-4o-mini",
         "gpt-4o-mini",
         "openai/o3",
-        *routes,
+        "groq/openai/gpt-oss-120b",
+        "anthropic/claude-haiku-4-5",
+        *config.routes,
     )
+    without = {**at, "original": at["original"]._replace(body={})} if "original" in at else {}
     for number in range(3):
         for model in models:
-            for context in ({}, at):
+            for context in ({}, at, without):
                 assert make(lasting, model, number, context) == make(Router(config, ROUTER.providers), model, number, context)
+
+
+@pytest.mark.parametrize(
+    ("model", "operation", "made"),
+    [
+        ("anthropic/claude-haiku-4-5", "messages", 1),
+        ("openai/gpt-4o-mini", "messages", 1),
+        ("openai/gpt-4o-mini", "responses", 1),
+        ("openai/gpt-4o-mini", "gemini_generate", 1),
+        ("groq/openai/gpt-oss-120b", "responses", 2),
+        ("groq/openai/gpt-oss-120b", "messages", 1),
+        ("fast", "messages", 2),
+    ],
+)
+def test_a_plan_is_kept_where_nothing_of_the_request_changes_it(
+    monkeypatch: pytest.MonkeyPatch, model: str, operation: str, made: int
+) -> None:
+    calls, make, router = [], Router._make_plan, Router(Config({"fast": ROUTES["fast"]}), [*ROUTER.providers, get("anthropic")])
+
+    def count(self: Router, name: str, context: RoutingContext) -> tuple[Plan, bool]:
+        calls.append(name)
+        return make(self, name, context)
+
+    monkeypatch.setattr(Router, "_make_plan", count)
+    for number in range(2):
+        original = Original(operation, {"input": f"{number}"}, (operation,))
+        router.plan(model, RoutingContext(f"r{number}", number, operation=operation, original=original))
+    assert len(calls) == made

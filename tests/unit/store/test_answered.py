@@ -7,7 +7,7 @@ from tests.unit.store.test_contract import POOL, open_pool
 
 
 def test_what_was_answered_already_is_charged_whatever_became_of_its_account(scene):
-    limits = {"daily/model": ModelLimit(budget_nanousd=50, budget_window_s=3_600)}
+    limits = {"daily/model": ModelLimit(budget_nanousd=50, budget_window_s=3_600, rpm_limit=1, tpm_limit=5)}
     account = scene.account(
         budget_nanousd=1_000, budget_window_s=86_400, rpm_limit=1, tpm_limit=5, parallel_limit=1, model_limits=limits
     )
@@ -17,7 +17,9 @@ def test_what_was_answered_already_is_charged_whatever_became_of_its_account(sce
 
     def answered(amount: int, pool: str = POOL) -> Reservation:
         wanted = scene.reservation(account, amount, 0)
-        outcome = scene.store.reserve(replace(wanted, pool=pool, answered=True, models=(ModelHold("daily/model", amount, 0),)))
+        outcome = scene.store.reserve(
+            replace(wanted, pool=pool, answered=True, models=(ModelHold("daily/model", amount, 0, requests=0),))
+        )
         assert isinstance(outcome, Granted), outcome
         return outcome.reservation
 
@@ -34,4 +36,7 @@ def test_what_was_answered_already_is_charged_whatever_became_of_its_account(sce
     scene.settle(answered(100, pool=""), 30, 0)
     assert scene.money(account) == (30, 0, 800), "its window began anew"
     assert scene.store.update(replace(account, version=2))
-    assert scene.admitted(replace(account, version=3), 10, 5), "the minute's request and tokens are left"
+    newest = replace(account, version=3)
+    of_model = ModelHold("daily/model", 10, 5, newest.model_limits["daily/model"])
+    outcome = scene.store.reserve(replace(scene.reservation(newest, 10, 5), models=(of_model,)))
+    assert isinstance(outcome, Granted), "the minute's request and tokens are left, also those of the model"

@@ -3,13 +3,12 @@
 https://docs.cohere.com/reference/chat, https://docs.cohere.com/docs/streaming
 """
 
-from dataclasses import replace
 from typing import Any
 
 from haimaker.http import errors
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON, ErrorFields
-from haimaker.lean_dataclasses import dataclass, field
+from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.rates import UNITS_PER_USD, USD_DECIMALS
 from haimaker.pricing import costs, usage

@@ -22,7 +22,7 @@ def to_upload(items: Iterable[BatchItem], call: BatchCall) -> None:
     return None
 
 
-def read_upload(body: JSON) -> str:
+def read_upload(body: JSON, call: BatchCall) -> str:
     raise KeyError("name")
 
 

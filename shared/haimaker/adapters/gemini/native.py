@@ -5,7 +5,6 @@ it as for a chat. What the gateway put into earlier answers of other vendors, wh
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from haimaker.http import errors
 from haimaker.http.json import as_object, parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.models.traits import Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest

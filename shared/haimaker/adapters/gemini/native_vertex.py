@@ -3,13 +3,12 @@
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
 """
 
-from dataclasses import replace
-
 from haimaker.adapters.gemini import native
 from haimaker.adapters.gemini.native import from_stream, from_upstream, read_error
 from haimaker.http.json import parse_json
 from haimaker.http.sse import dumps
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
 

@@ -3,11 +3,10 @@
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api. The base URL goes up to the location.
 """
 
-from dataclasses import replace
-
 from haimaker.adapters.gemini import images
 from haimaker.adapters.gemini.images import from_upstream, most_at_once, read_error
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.images import ImageRequest
 

@@ -3,11 +3,10 @@
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/speech/text-to-speech
 """
 
-from dataclasses import replace
-
 from haimaker.adapters.gemini import speech
 from haimaker.adapters.gemini.speech import from_bytes, read_error
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.speech import SpeechRequest
 

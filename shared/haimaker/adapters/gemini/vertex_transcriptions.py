@@ -1,10 +1,9 @@
 """Transcriptions by Gemini on Vertex AI: the same, under the publisher's name."""
 
-from dataclasses import replace
-
 from haimaker.adapters.gemini import transcriptions
 from haimaker.adapters.gemini.transcriptions import from_stream, from_upstream, read_error
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.transcriptions import TranscriptionRequest
 

@@ -5,7 +5,6 @@ https://docs.mistral.ai/api/endpoint/chat
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +12,7 @@ from haimaker.adapters.openai import chat
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.repairs import plain_id
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.models.traits import NEVER
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest

@@ -4,7 +4,6 @@ https://platform.openai.com/docs/api-reference/images
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from haimaker.adapters.events import json_object
@@ -16,6 +15,7 @@ from haimaker.http.errors import BadGatewayError
 from haimaker.http.multipart import UploadedFile
 from haimaker.http.sse import DONE, dumps
 from haimaker.http.values import JSON, Event, StreamEvent, UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS

@@ -3,13 +3,12 @@
 https://www.recraft.ai/docs/api-reference/endpoints
 """
 
-from dataclasses import replace
-
 from haimaker.adapters.openai import images
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai.images import PATHS, body_for, call, most_at_once
 from haimaker.adapters.parameters import refuse_drawn, refused_error
 from haimaker.http.values import UpstreamRequest
+from haimaker.lean_dataclasses import replace
 from haimaker.models.rates import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.image_forms import images_of

@@ -3,9 +3,8 @@
 https://platform.openai.com/docs/api-reference/completions
 """
 
-from dataclasses import replace
-
 from haimaker.api.formats import openai_chat
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.completions import parse_completion
 
 FORMAT = replace(openai_chat.FORMAT, parse=lambda request: parse_completion(request.body, request.path.get("model")))

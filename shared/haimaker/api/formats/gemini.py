@@ -5,7 +5,6 @@ https://ai.google.dev/api/generate-content, https://ai.google.dev/api/embeddings
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -18,6 +17,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.json import parse_json, read_or_none
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Event, Request, StreamEvent
+from haimaker.lean_dataclasses import replace
 from haimaker.operations.chat import translated_chat
 from haimaker.operations.client_format import ClientFormat
 from haimaker.operations.embeddings import translated_embeddings

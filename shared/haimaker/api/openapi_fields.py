@@ -1,0 +1,128 @@
+"""What the API's own description says of operations whose bodies no class of fields has, and of query parameters. Data.
+
+The fields of a body are a shape, as those that client formats are checked by (`validation/shapes.py`).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from haimaker.api import account_filters, audit, batches, file_uploads, files, spend_filters, stored_responses
+from haimaker.api.accounts import CHANGES, END_USERS, SHOWS, TEAMS
+from haimaker.store import account_query
+from haimaker.validation import field_types
+from haimaker.validation.shapes import Shape
+
+
+class Body(NamedTuple):
+    fields: Mapping[str, Shape]
+    required: tuple[str, ...] = ()
+    is_closed: bool = False
+    """Whether a field that it does not name is refused."""
+    media: str = "application/json"
+    file: str = ""
+    """The name of the form's file."""
+
+
+FORM = "multipart/form-data"
+LASTS: Shape = {"anchor": str, "seconds": int}
+RULE: Shape = {
+    **dict.fromkeys(("name", "model", "id"), str),
+    **{key: [str] for key in ("examples", "keywords", "keys", "tags", "required_capabilities")},
+    **dict.fromkeys(("match_threshold", "budget_used"), float),
+    **dict.fromkeys(("initial_turn_only", "enabled"), bool),
+    "metadata": dict,
+    "rule_order": int,
+}
+ROUTER: Shape = {**dict.fromkeys(("router_name", "default_model", "embedding_model"), str), "rules": [RULE]}
+SIMULATED: Shape = {"request": dict, "key": str, "operation": str, "headers": dict, "draw": str}
+GOOGLES_EMBEDDING: Shape = {"model": str, "content": {"parts": [dict]}, "taskType": str, "title": str, "outputDimensionality": int}
+
+OF_ALL: Shape = {"model": str, "stream": bool, "temperature": float, "top_p": float, "service_tier": str}
+RESPONSES: Shape = {**OF_ALL, "user": str, **field_types.RESPONSES}
+MESSAGES: Shape = {**OF_ALL, **field_types.MESSAGES}
+
+BODIES: Mapping[str, Body] = {
+    "responses": Body(RESPONSES, ("model",)),
+    "responses_compact": Body(RESPONSES, ("model",)),
+    "responses_input_tokens": Body(RESPONSES),
+    "messages": Body(MESSAGES, ("model", "messages")),
+    "messages_count_tokens": Body(MESSAGES, ("model", "messages")),
+    "gemini_generate": Body(field_types.GEMINI, ("contents",)),
+    "gemini_stream": Body(field_types.GEMINI, ("contents",)),
+    "gemini_count_tokens": Body({**field_types.GEMINI, "generateContentRequest": field_types.GEMINI}),
+    "gemini_embed": Body(GOOGLES_EMBEDDING, ("content",)),
+    "gemini_batch_embed": Body({"requests": [GOOGLES_EMBEDDING]}, ("requests",)),
+    "files_create": Body(dict.fromkeys(files.FORM_FIELDS, str), ("file", "purpose"), True, FORM, "file"),
+    "uploads_create": Body(
+        {"filename": str, "purpose": str, "bytes": int, "mime_type": str, "expires_after": LASTS}, file_uploads.FIELDS[:4], True
+    ),
+    "uploads_add_part": Body({}, ("data",), False, FORM, "data"),
+    "uploads_complete": Body({"part_ids": [str], "md5": str}, ("part_ids",), True),
+    "batches_create": Body(
+        {"input_file_id": str, "endpoint": str, "completion_window": str, "metadata": dict, "output_expires_after": LASTS},
+        batches.FIELDS[:3],
+        True,
+    ),
+    "messages_batches_create": Body({"requests": [{"custom_id": str, "params": MESSAGES}]}, ("requests",)),
+    "key_import": Body({"keys": [dict], "teams": [dict]}),
+    "spend_calculate": Body(
+        {"model": str, "messages": [dict], "prompt": (str, list), "usage": dict, "completion_response": dict, "max_tokens": int}
+    ),
+    "route_simulate": Body(SIMULATED),
+    "auto_router_new": Body(ROUTER),
+    "auto_router_update": Body(ROUTER),
+    "auto_router_rule": Body(RULE),
+    "auto_router_rule_delete": Body({"id": str}, ("id",)),
+    "auto_router_reorder": Body({"rule_ids": [str]}, ("rule_ids",)),
+    "auto_router_simulate": Body({**SIMULATED, "prompt": str, "messages": [dict]}),
+    "providers_test": Body({"provider": str}, ("provider",)),
+    "providers_credentials": Body({"variable": str, "value": str}, ("variable", "value")),
+    "link_write": Body({}, (), False, "application/octet-stream"),
+}
+WITHOUT_BODY = (
+    "responses_cancel", "batches_cancel", "batches_overview_cancel", "messages_batches_cancel", "uploads_cancel", "audio_uploads",
+    "auto_router_delete", "sign_out",
+)  # fmt: skip
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "team_change": tuple(CHANGES),
+    "team_show": tuple(SHOWS),
+    "end_user_change": tuple(CHANGES),
+    "end_user_show": tuple(SHOWS),
+}
+"""What may stand for `{action}` in a path."""
+
+SPAN, PAGE = ("start_date", "end_date"), ("limit", "order", "after")
+QUERIES: Mapping[str, tuple[str, ...]] = {
+    "responses_retrieve": tuple(name for name in stored_responses.QUERIES if name not in ("after", "before", "limit", "order")),
+    "responses_input_items": ("after", "before", "include", "include[]", "limit", "order"),
+    "models_list": ("limit", "after_id", "before_id"),
+    "files_list": (*PAGE, "purpose"),
+    "batches_list": PAGE,
+    "batches_overview": (*PAGE, "key", "team_id"),
+    "messages_batches_list": ("limit", "after_id"),
+    "gemini_models_list": ("pageSize", "pageToken"),
+    "gemini_stream": ("alt",),
+    "key_info": ("key",),
+    "key_list": account_filters.OF_KEY_PAGES,
+    "team_show": (*TEAMS.id_parameters, *account_filters.OF_PAGES),
+    "end_user_show": (*END_USERS.id_parameters, *account_filters.OF_PAGES),
+    "spend_logs": tuple(sorted({*spend_filters.OTHER_PARAMETERS, *spend_filters.MATCHES, *spend_filters.ALIASES})),
+    "spend_report": (*SPAN, "group_by", "key", "api_key", "keys", "top"),
+    "spend_keys": ("limit",),
+    "generation": ("id",),
+    "generation_content": ("id",),
+    "audit_list": (*SPAN, "limit", "cursor", "order", *audit.CONDITIONS, "search"),
+    "refusals_list": (*SPAN, "limit"),
+    "providers_list": ("hours", "all"),
+    "sign_in_callback": ("code", "state", "iss", "error"),
+}
+GOOGLES_KEY = "key"
+"""The parameter of Google's clients that has the key."""
+PARAMETERS: Mapping[str, Mapping[str, object]] = {
+    **{key: {"type": "integer", "minimum": 0} for key in ("limit", "page", "size", "top", "hours", "pageSize")},
+    **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
+    **{key: {"type": "string", "enum": ["asc", "desc"]} for key in ("order", "sort_order")},
+    "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
+    "include[]": {"type": "array", "items": {"type": "string"}},
+}
+"""Of those that are no texts."""
