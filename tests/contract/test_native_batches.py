@@ -19,6 +19,7 @@ from tests.support.batch_vendors import (
     AnthropicVendor,
     AzureVendor,
     GeminiVendor,
+    GroqVendor,
     MistralVendor,
     OpenAIVendor,
     TogetherVendor,
@@ -73,7 +74,7 @@ REFUSAL = {"error": {"message": "no", "code": None, "type": "invalid_request_err
 VENDORS: dict[str, tuple[type[Vendor], Callable[[str], JSON], JSON]] = {
     "openai/gpt-4o-mini": (OpenAIVendor, to_openai, REFUSAL),
     "azure/gpt-4o": (AzureVendor, to_openai, REFUSAL),
-    "groq/openai/gpt-oss-20b": (OpenAIVendor, to_openai, REFUSAL),
+    "groq/openai/gpt-oss-20b": (GroqVendor, to_openai, REFUSAL),
     "together_ai/priced": (TogetherVendor, to_openai, REFUSAL),
     "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": (TogetherVendor, to_openai, REFUSAL),
     "anthropic/claude-sonnet-4-5": (AnthropicVendor, to_anthropic, {"type": "error", **REFUSAL}),
