@@ -287,7 +287,7 @@ def test_an_ordinary_key_sees_its_own_part(console: Console, desk: Desk, keys):
 def test_the_dearest_request_is_found_with_its_attempts(console: Console, desk: Desk):
     page = console.sign_in(view="requests")
     page.get_by_role("button", name="Dearest").click()
-    expect(page.get_by_text("The dearest of the")).to_be_visible()
+    expect(page.get_by_text("The dearest of the last 30 days")).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     costs = [float(cell.lstrip("$")) for cell in page.locator("table.requests td[data-label=Cost]").all_inner_texts()]
     assert len(costs) == 50

@@ -200,15 +200,15 @@ class VertexVendor(Vendor):
 
     def read_gemini(self, line: JSON) -> tuple[str, JSON]:
         """Keys and values of labels: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls"""
-        assert line.keys() == {"request"}
+        assert line.keys() == {"request", "custom_id"}
         request = line["request"]
         known = {"contents", "generationConfig", "systemInstruction", "tools", "toolConfig", "safetySettings", "labels"}
         assert request.keys() <= known
         CONTENTS.validate_python(request["contents"])
         for key, value in request["labels"].items():
-            assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
+            assert re.fullmatch(r"[a-z][a-z0-9_]{0,62}", key)
             assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
-        return request["labels"]["haimaker-line"], request
+        return request["labels"]["haimaker_line"], request
 
     def read_claude(self, line: JSON) -> tuple[str, JSON]:
         assert line.keys() == {"custom_id", "request"}

@@ -34,6 +34,11 @@ KEYLESS = SIGN_IN | {
     "index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"
 }  # fmt: skip
 """Operations that need no key."""
+READS_MUCH = frozenset({
+    "key_list", "team_show", "end_user_show", "spend_logs", "spend_report", "spend_keys", "audit_list", "refusals_list",
+    "providers_list", "batches_overview", "auto_router_list", "models_list", "gemini_models_list", "models_hub",
+})  # fmt: skip
+"""Operations whose answers are long, or made of much that is kept: others are to be answered beside them."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
@@ -203,8 +208,9 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
             result = act(store, account, request)
             if warns:
                 from haimaker.api.key_warnings import with_warnings
+                from haimaker.http.json import parse_json
 
-                result = with_warnings(services.settings.config, result)
+                result = with_warnings(services.settings.config, result, parse_json(request.body))
             return json_response(result)
         finally:
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)

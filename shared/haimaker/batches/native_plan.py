@@ -24,7 +24,8 @@ def plan_parts(
     for number, call in calls:
         if call is None:
             continue
-        key, size, limits = (*call[:4], *sorted(call.headers.items())), len(call.body) + ITEM_BYTES, rules(call.provider)
+        key = (*call[:4], call.alike, *sorted(call.headers.items()))
+        size, limits = len(call.body) + ITEM_BYTES, rules(call.provider)
         part = growing.get(key)
         if part is None or part.lines == limits.most_lines or sizes[part.name] + size > limits.most_bytes:
             if size > limits.most_bytes or sum(map(len, parts.values())) == MOST_PARTS:

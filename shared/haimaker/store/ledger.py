@@ -289,7 +289,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
     """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
-        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s, balance.account.alias or "")
         for amount, percent in reservation.alerts_at
         if spent - cost < amount <= spent
     )
@@ -338,6 +338,11 @@ def sort_key(time_s: float, name: str = "") -> str:
     """A text that sorts by time, then by name; it is also the cursor of a page. Without a name it sorts before all names of its
     time."""
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
+
+
+def cost_key(record: Record) -> str:
+    """A text that sorts by cost, then by time and name."""
+    return f"{record.cost_nanousd:019d}@{sort_key(record.started_s, record.request_id)}"
 
 
 def time_of_sort_key(place: str) -> float:

@@ -45,7 +45,7 @@ class Conversation:
         else:
             raise invalid_parameter(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
-    def ended(self, *, prefills: bool) -> list[JSON]:
+    def end(self, *, prefills: bool) -> list[JSON]:
         """The turns, with those that Converse misses at the beginning and at the end."""
         if not self.turns or self.turns[0]["role"] != "user":
             self.turns.insert(0, {"role": "user", "content": [{"text": CONTINUE}]})
