@@ -639,7 +639,7 @@ CONDITIONAL = {
         *("Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"),
         *("StoredFilesPolicy", "NamedFilesPolicy", "BatchFilesPolicy", "BatchRowsPolicy"),
     },
-    "HasBatches": {"BatchQueue", "BatchFailures", "BatchWork", "BatchWorkPolicy", "BatchBeginPolicy", "BatchFailuresUrl"},
+    "HasBatches": {"BatchQueue", "BatchFailures", "BatchWork", "BatchWorkPolicy", "BatchBeginPolicy", "BatchFailuresUrl", "BatchFailuresAlarm"},
     "KeepsContent": {
         *("Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "BatchResponsesPolicy", "ContentBucket")
     },
