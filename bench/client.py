@@ -38,6 +38,8 @@ class Answer(NamedTuple):
 
 
 class Connection:
+    """One request after the other; `begin` and `finish` are for who has several under way and waits until one can be read."""
+
     def __init__(self, target: Target) -> None:
         parts = urlsplit(target.url)
         self._socket = socket.create_connection((parts.hostname, parts.port), TIMEOUT_S)
@@ -56,9 +58,19 @@ class Connection:
         return self.ask("POST", "/v1/chat/completions", chat_body(prompt, **fields))
 
     def ask(self, method: str, path: str, body: bytes = b"") -> Answer:
+        self.begin(self.request(method, path, body))
+        return self.finish()
+
+    def request(self, method: str, path: str, body: bytes) -> bytes:
+        """Its bytes, for who sends it often."""
         head = f"{method} {path} HTTP/1.1\r\n{self._headers}\r\ncontent-length: {len(body)}\r\n\r\n"
-        self._socket.sendall(head.encode() + body)
-        return self._read()
+        return head.encode() + body
+
+    def begin(self, request: bytes) -> None:
+        self._socket.sendall(request)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
     def count_events(self, path: str, body: bytes) -> int:
         """Asks for a stream and counts its chunks, forgetting them as it goes."""
@@ -80,7 +92,7 @@ class Connection:
             tail = (tail + data)[-len(END_OF_STREAM) :]
             yield data
 
-    def _read(self) -> Answer:
+    def finish(self) -> Answer:
         data = self._receive()
         while b"\r\n\r\n" not in data:
             data += self._receive()

@@ -20,6 +20,7 @@ from haimaker.validation.settings import SettingsError
 
 from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
+from .home import find_problem
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
@@ -100,6 +101,8 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     except StoreUnavailable as error:
+        if settings.store == "sqlite" and (problem := find_problem(settings.home)):
+            return _fail(f"haimaker: {problem} Name another folder: HAIMAKER_HOME=... {START}")
         where = f" (HAIMAKER_HOME is {settings.home})" if settings.store == "sqlite" else ""
         return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:

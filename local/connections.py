@@ -31,6 +31,8 @@ class Connections:
         self._open: dict[socket.socket, Waiting] = {}
         self._spare: set[socket.socket] = set()
         self._lock = Lock()
+        self.answering = 0
+        """How many wait for their answer."""
 
     def __len__(self) -> int:
         return len(self._open) + len(self._spare)
@@ -51,13 +53,13 @@ class Connections:
 
     def set(self, connection: socket.socket, waiting: Waiting) -> None:
         with self._lock:
-            if connection in self._open:
-                del self._open[connection]
+            if before := self._open.pop(connection, None):
                 self._open[connection] = waiting
+                self.answering += (waiting is Waiting.ANSWERING) - (before is Waiting.ANSWERING)
 
     def remove(self, connection: socket.socket) -> None:
         with self._lock:
-            self._open.pop(connection, None)
+            self.answering -= self._open.pop(connection, None) is Waiting.ANSWERING
             self._spare.discard(connection)
 
     def shut_down(self, *, idle_only: bool) -> None:

@@ -39,14 +39,18 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 def read_environment(process: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What the process was given, and what the file adds to it. Raises SettingsError."""
     path = file_of_variables(process)
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder, and has to be a file of NAME=value lines.")
     if not path.is_file():
         if process.get(FILE_VARIABLE, "").strip() and not path.exists():
             raise SettingsError(f"{FILE_VARIABLE} names {path}, which does not exist.")
         return dict(process)
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be read: {error}.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} can't be read: it is no text in UTF-8.") from None
     return {**parse(text, str(path)), **process}
 
 

@@ -40,7 +40,7 @@ RECEIVE_SIZE, RECEIVE_SIZE_OF_HEAD = 64 * 1024, 8 * 1024
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_NAME}) ([^\x00-\x20\x7f]+) HTTP/(\d)\.(\d)")
-_HEADER = re.compile(rf"({_NAME}):[ \t]*(.*?)[ \t]*")
+_TOKEN = re.compile(_NAME)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _METHOD_START = re.compile(rb"[A-Za-z]|\r\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -221,12 +221,14 @@ def parse_head(block: bytes) -> Head:
 def _parse_headers(lines: list[str]) -> dict[str, str]:
     if len(lines) > HEADER_COUNT_LIMIT:
         raise BadRequestError(f"The request has over {HEADER_COUNT_LIMIT} headers.", code="headers_too_large", status=431)
+    if _CONTROL.search("".join(lines)):
+        raise BadRequestError("A header of the request is malformed.", code="malformed_request")
     headers: dict[str, str] = {}
     for line in lines:
-        parts = _HEADER.fullmatch(line)
-        if parts is None or _CONTROL.search(line):
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.fullmatch(name):
             raise BadRequestError("A header of the request is malformed.", code="malformed_request")
-        name, value = parts[1].lower(), parts[2]
+        name, value = name.lower(), value.strip(" \t")
         if name == "host" and name in headers:  # https://www.rfc-editor.org/rfc/rfc9112#section-3.2
             raise BadRequestError("The request has more than one host header.", code="malformed_request")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

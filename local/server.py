@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from haimaker.api import formats, paths
-from haimaker.api.dispatch import KEYLESS
+from haimaker.api.dispatch import KEYLESS, READS_MUCH
 from haimaker.http.content_encoding import decode_body
 from haimaker.http.cors import cross_origin, preflight
 from haimaker.http.errors import APIError, GatewayBusyError, InternalServerError, PermissionDeniedError, ServiceUnavailableError
@@ -216,7 +216,8 @@ class Server:
             raise ServiceUnavailableError(message, code="too_many_connections", headers={"retry-after": "1"})
         keep_alive = head.keep_alive and not self._stopping
         if self._processor:
-            self._processor.stay(anywhere=found.operation not in paths.MODEL_OPERATIONS)
+            is_admin = found.operation not in paths.MODEL_OPERATIONS
+            self._processor.choose(anywhere=is_admin, others=self._connections.answering)
         early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
             *(request_id, head.headers, b"", found.path_params, query),
@@ -251,7 +252,7 @@ class Server:
         else:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
-        with short_turns() if is_large(head) else nullcontext():
+        with short_turns() if is_large(head) or arrival.operation in READS_MUCH else nullcontext():
             response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response, b"" if refused else request.body)
         return response

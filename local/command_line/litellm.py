@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 from haimaker.http.json import as_list, as_object
 from haimaker.models.catalog import find_model
-from haimaker.models.names import ROUTABLE
+from haimaker.models.names import OWN_NAME
 from haimaker.providers.registry import NAMES, ONLINE, get
 
 JSON = dict[str, Any]
@@ -157,7 +157,7 @@ def _deployment(found: Import, place: str, entry: JSON) -> None:
     if provider not in ONLINE:
         found.differ(f"{place} ({name})", f"{provider or 'its provider'} is not one that is known here; it is left out")
         return
-    if not re.fullmatch(r"\S+", model) or not re.fullmatch(ROUTABLE, name):
+    if not re.fullmatch(r"\S+", model) or not re.fullmatch(OWN_NAME, name):
         found.differ(f"{place} ({name})", "has a name that none can have here, or no model; it is left out")
         return
     account = _account(found, place, provider, params)

@@ -71,13 +71,16 @@ else:
 
 def _build(cls: type, frozen: bool) -> type:
     found = _fields_of(cls)
+    compared = [each.name for each in found.values() if each.compare]
     made = {
         "_own_fields": found,
         "__dataclass_fields__": _StandardFields(),
         "__match_args__": tuple(each.name for each in found.values() if each.init and not each.kw_only),
         "__init__": _compiling(cls, found, frozen),
-        "__repr__": _representation([each.name for each in found.values() if each.repr]),
-        **_comparison([each.name for each in found.values() if each.compare], frozen),
+        "__repr__": _represent,
+        "__eq__": _equal,
+        "__hash__": _hash if frozen else None,
+        "_compared_values": attrgetter(*compared) if compared else lambda _: (),
         "_init_names": {each.name: None for each in found.values() if each.init}.keys(),
         "_is_computed": hasattr(cls, "__post_init__") or not all(each.init for each in found.values()),
     }
@@ -189,24 +192,21 @@ def _init(fields: Iterable["Field[Any]"], frozen: bool, has_post_init: bool) -> 
     return made
 
 
-def _comparison(names: list[str], frozen: bool) -> dict[str, Any]:
-    values = attrgetter(*names) if names else lambda _: ()
-
-    def __eq__(self: object, other: object) -> bool:
-        return values(self) == values(other) if type(self) is type(other) else NotImplemented
-
-    def __hash__(self: object) -> int:
-        return hash(values(self))
-
-    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
+def _equal(self: Any, other: Any) -> Any:
+    if type(self) is not type(other):
+        return NotImplemented
+    values = type(self)._compared_values
+    return values(self) == values(other)
 
 
-def _representation(names: Iterable[str]) -> Callable[[object], str]:
-    @recursive_repr()
-    def __repr__(self: object) -> str:
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+def _hash(self: Any) -> int:
+    return hash(type(self)._compared_values(self))
 
-    return __repr__
+
+@recursive_repr()
+def _represent(self: Any) -> str:
+    shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 def _refuse(self: object, name: str, value: object = None) -> None:

@@ -85,6 +85,7 @@ def views(state: State) -> None:
 def dialogs(state: State) -> None:
     page = state.open("keys")
     page.get_by_role("button", name="New key").click()
+    page.get_by_text("More limits").click()
     page.get_by_label("Team").fill("no-such-team")
     page.get_by_role("button", name="Create the key").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()

@@ -82,6 +82,7 @@ def test_keys_are_made_changed_blocked_and_deleted(keyboard: Keyboard, desk: Des
     assert keyboard.name() == "New key"
     expect(row(page, "by hand")).to_be_visible()
     keyboard.press("Edit by hand")
+    keyboard.press("More limits")
     keyboard.fill("Requests a minute", "7")
     page.keyboard.press("Enter")
     expect(row(page, "by hand")).to_contain_text("7 requests/min")

@@ -93,7 +93,6 @@ CASES = [
     (f"attempts.byProvider({ATTEMPTS})",
      [{"provider": "a", "attempts": 3, "failed": 2, "last": {"status": 429, "code": "slow", "at": "2"}, "median_ms": 9},
       {"provider": "b", "attempts": 1, "failed": 0, "last": None, "median_ms": 7}]),
-    ("attempts.dearest([{spend: 1}, {spend: 3}, {spend: 2}], 2)", [{"spend": 3}, {"spend": 2}]),
     (f"limits.changes(limits.LIMITS, {form(max_budget='', rpm_limit='7', budget_duration='30d')}, "
      "{max_budget: 5, rpm_limit: null, budget_duration: '30d'})", {"max_budget": None, "rpm_limit": 7}),
     ("[[0, 49], [0, 50], [0, 99], [0, 100], [7, 7]].map(([soft_budget, spend]) => account_parts.alerts("

@@ -110,11 +110,21 @@ def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, d
     expect(line).to_contain_text("$0.00 of $2.50")
     line.get_by_role("button", name="Edit").click()
     page.get_by_label("Budget, USD").fill("")
+    expect(page.get_by_label("Requests a minute")).not_to_be_visible()
+    page.get_by_text("More limits").click()
+    page.get_by_label("Requests a minute").fill("-7")
+    page.get_by_text("More limits").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Requests a minute")).to_be_visible()  # what is wrong is shown
     page.get_by_label("Requests a minute").fill("7")
     page.get_by_role("button", name="Save").click()
     expect(line).to_contain_text("7 requests/min")
     info = desk.info(first)
     assert (info["max_budget"], info["rpm_limit"], info["key_alias"], info["budget_duration"]) == (None, 7, SCRIPT, "30d")
+    line.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Requests a minute")).to_have_value("7")
+    expect(page.get_by_label("Requests a minute")).to_be_visible()
+    page.keyboard.press("Escape")
 
     line.get_by_role("button", name="Rotate").click()
     page.get_by_role("button", name="Rotate the key").click()
@@ -246,6 +256,7 @@ def test_who_else_pays_has_limits(console: Console, desk: Desk, kind: str, ident
     line = row(page, name)
     expect(line).to_contain_text("of $3.00")
     line.get_by_role("button", name="Edit").click()
+    page.get_by_text("More limits").click()
     page.get_by_label("Requests at once").fill("2")
     page.get_by_role("button", name="Save").click()
     expect(line).to_contain_text("2 at once")
@@ -276,7 +287,7 @@ def test_an_ordinary_key_sees_its_own_part(console: Console, desk: Desk, keys):
 def test_the_dearest_request_is_found_with_its_attempts(console: Console, desk: Desk):
     page = console.sign_in(view="requests")
     page.get_by_role("button", name="Dearest").click()
-    expect(page.get_by_text("The dearest of the")).to_be_visible()
+    expect(page.get_by_text("The dearest of the last 30 days")).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     costs = [float(cell.lstrip("$")) for cell in page.locator("table.requests td[data-label=Cost]").all_inner_texts()]
     assert len(costs) == 50

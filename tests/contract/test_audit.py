@@ -2,11 +2,13 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from haimaker.api.dispatch import SIGN_IN
 from haimaker.api.paths import LOCAL_ROUTES, MODEL_OPERATIONS, ROUTES
+from haimaker.credentials.own_process import ProcessCredentials
 from tests.contract.money_support import Desk, error_of
 
 
@@ -53,6 +55,75 @@ def test_teams_users_and_routers_are_audited_too(desk: Desk) -> None:
     found = {(event["table_name"], event["action"]) for event in events}
     assert {("team", "created"), ("user", "created")} <= found
     assert [event["action"] for event in trail(desk, object_id=router)] == ["deleted", "created"]
+
+
+RULE = {"id": "rule_1", "name": "r", "model": "demo/count", "keywords": ["x"]}
+CHANGING: list[tuple[str, str, dict, str, tuple[str, str]]] = [
+    ("key_generate", "/key/generate", {"key_alias": "each", "max_budget": 5, "metadata": {"note": "hush"}}, "key", ("", "each")),
+    ("key_update", "/key/update", {"key": "{key}", "max_budget": 7.5}, "updated", ("5.0", "7.5")),
+    ("key_block", "/key/block", {"key": "{key}"}, "updated", ("None", "True")),
+    ("key_unblock", "/key/unblock", {"key": "{key}"}, "updated", ("True", "None")),
+    ("key_regenerate", "/key/regenerate", {"key": "{key}", "grace_period": "1h"}, "key", ("", "each")),
+    ("key_delete", "/key/delete", {"keys": ["{key}"]}, "deleted", ("each", "")),
+    ("key_import", "/key/import", {"keys": [{"token": "a" * 64, "key_alias": "moved"}]}, "created", ("", "moved")),
+    ("team_change", "/team/new", {"team_id": "each-team", "max_budget": 1}, "created", ("", "1.0")),
+    ("team_change", "/team/update", {"team_id": "each-team", "max_budget": 2}, "updated", ("1.0", "2.0")),
+    ("team_change", "/team/block", {"team_id": "each-team"}, "updated", ("None", "True")),
+    ("team_change", "/team/unblock", {"team_id": "each-team"}, "updated", ("True", "None")),
+    ("team_change", "/team/delete", {"team_ids": ["each-team"]}, "deleted", ("2.0", "")),
+    ("end_user_change", "/customer/new", {"user_id": "each-user", "max_budget": 1}, "created", ("", "1.0")),
+    ("end_user_change", "/customer/update", {"user_id": "each-user", "max_budget": 2}, "updated", ("1.0", "2.0")),
+    ("end_user_change", "/end_user/block", {"user_ids": ["each-user"]}, "updated", ("None", "True")),
+    ("end_user_change", "/end_user/unblock", {"user_ids": ["each-user"]}, "updated", ("True", "None")),
+    ("end_user_change", "/customer/delete", {"user_ids": ["each-user"]}, "deleted", ("2.0", "")),
+    ("auto_router_new", "/auto-router/new", {"router_name": "each", "default_model": "demo/echo"}, "auto_router_id", ("", "each")),
+    ("auto_router_update", "/auto-router/{auto_router_id}/update", {"default_model": "demo/count"}, "updated", ("echo", "count")),
+    ("auto_router_rule", "/auto-router/{auto_router_id}/rules", RULE, "updated", ("[]", "demo/count")),
+    ("auto_router_reorder", "/auto-router/{auto_router_id}/rules/reorder", {"rule_ids": ["rule_1"]}, "none", ("", "")),
+    ("auto_router_rule_delete", "/auto-router/{auto_router_id}/rules/delete", {"id": "rule_1"}, "updated", ("demo/count", "[]")),
+    ("auto_router_delete", "/auto-router/{auto_router_id}/delete", {}, "deleted", ("each", "")),
+    (
+        "providers_credentials", "/providers/credentials", {"variable": "GROQ_API_KEY", "value": "gsk-a-secret"}, "created",
+        ("", "changed"),
+    ),
+]  # fmt: skip
+"""An operation that changes what administrators have, a request of it, what is then said, and a part of what was and of what is."""
+CHANGES_NOTHING = {"spend_calculate", "route_simulate", "auto_router_simulate", "providers_test"}
+ELSEWHERE = {"batches_overview_cancel", "sign_in", "sign_in_callback", "sign_out"}
+"""In test_batch_overview.py and test_sign_in.py."""
+
+
+def test_each_administrative_change_leaves_an_entry(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whom, before and after, and no secret."""
+    monkeypatch.setattr(desk.gateway, "credentials", ProcessCredentials({}, {}, {}, tmp_path / ".env"))
+    boss = desk.admin("/key/generate", key_alias="the boss of all", role="admin")["key"]
+    names, secrets = {"key": "", "auto_router_id": ""}, ["gsk-a-secret", "hush"]
+    for operation, path, body, said, (before, after) in CHANGING:
+        filled = json.loads(json.dumps(body).replace("{key}", names["key"]))
+        seen = {event["id"] for event in trail(desk, search="the boss of all", limit=100)}
+        answer = desk.ask("POST", path.replace("{auto_router_id}", names["auto_router_id"]), filled, key=boss)
+        assert answer.status_code == 200, (operation, answer.text)
+        if said in names:
+            names[said] = answer.json()["token_id" if said == "key" else said]
+            secrets += [answer.json()["key"]] if said == "key" else []
+        new = [event for event in trail(desk, search="the boss of all", limit=100) if event["id"] not in seen]
+        if said == "none":  # an order that it has already
+            assert new == []
+            continue
+        assert {event["changed_by"] for event in new} == {"the boss of all"}, operation
+        action = said if said in ("updated", "deleted") else "created"
+        assert any(
+            event["action"] == action and before in str(event["before_value"]) and after in str(event["updated_values"])
+            for event in new
+        ), (operation, new)
+    whole = json.dumps(trail(desk, search="the boss of all", limit=100))
+    assert [secret for secret in secrets if secret in whole] == []
+
+
+def test_every_operation_that_administrators_change_something_by_is_tried_above() -> None:
+    changing = {route.operation for route in (*ROUTES, *LOCAL_ROUTES) if route.method != "GET"}
+    every_keys = {name for name in changing if name in OPEN or name.startswith(OF_EVERY_KEY)} | MODEL_OPERATIONS.keys()
+    assert {row[0] for row in CHANGING} == changing - every_keys - CHANGES_NOTHING - ELSEWHERE
 
 
 def test_the_trail_has_pages_and_its_readers(desk: Desk) -> None:

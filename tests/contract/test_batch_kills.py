@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.contract.money_support import exact_json, nanousd
+from tests.contract.money_support import exact_json, nanousd, wait_until
 from tests.contract.test_crash import Running, bearer, running
 from tests.support.fake_upstream import Call, FakeUpstream
 from tests.support.openai_wire import completion
@@ -45,9 +45,14 @@ def test_a_batch_outlives_the_gateway(tmp_path: Path) -> None:
             key, batch = begin(gateway)
             time.sleep(chance.uniform(0, LONGEST_LIFE_S))
             gateway.kill()
-        for _ in range(KILLS - 1):
+        for life in range(1, KILLS):
+            asked = len(upstream.calls)
             with running(tmp_path, upstream) as gateway:
-                time.sleep(chance.uniform(0, LONGEST_LIFE_S))
+                if life == 1:  # when a request is under way, whatever the machine's pace; the others may meet anything
+                    wait_until(lambda asked=asked: len(upstream.calls) > asked)
+                    time.sleep(chance.uniform(0, ANSWER_S / 2))
+                else:
+                    time.sleep(chance.uniform(0, LONGEST_LIFE_S))
                 gateway.kill()
         with running(tmp_path, upstream) as gateway:
             check(gateway, key, ended(gateway, key, batch))

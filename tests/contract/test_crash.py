@@ -292,7 +292,8 @@ def test_on_dynamodb_keys_and_usage_survive_a_restart(tmp_path, upstream, tables
         ({"STORE": "dynamodb", **AWS, ENDPOINT: "127.0.0.1"}, "haimaker: AWS_ENDPOINT_URL_DYNAMODB must be an http"),
         ({"STORE": "dynamodb", **AWS, ENDPOINT: "http://127.0.0.1:9"}, "haimaker: the store can't be used: DynamoDB"),
         ({"STORE": "redis"}, "haimaker: STORE must be one of sqlite, dynamodb"),
-        ({"HAIMAKER_HOME": "/dev/null"}, "haimaker: the store can't be used: SQLite open: File exists (HAIMAKER_HOME is"),
+        ({"HAIMAKER_HOME": "/dev/null"}, "haimaker: /dev/null is no folder. Name another folder: HAIMAKER_HOME=... make run"),
+        ({"HAIMAKER_HOME": "/dev/null/x"}, "haimaker: /dev/null/x can't be made. Name another folder: HAIMAKER_HOME=... make run"),
     ],
     ids=lambda value: None if isinstance(value, dict) else value,
 )

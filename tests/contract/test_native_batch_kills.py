@@ -20,7 +20,7 @@ from haimaker.http.client import HTTPClient
 from haimaker.stored_files import DEFAULT_LASTS_S
 from tests.contract.money_support import Desk
 from tests.contract.test_batches import CHAT, rows, upload
-from tests.contract.test_native_batches import CLAUDE, OPENAI, PRICES, asked, desk, quick, vendor_of
+from tests.contract.test_native_batches import CLAUDE, FIREWORKS, PRICES, asked, desk, quick, vendor_of
 from tests.support.fake_upstream import FakeUpstream
 
 __all__ = ["desk", "quick"]  # fixtures
@@ -55,7 +55,7 @@ class Points:
         return counted
 
 
-@pytest.mark.parametrize(("model", "first"), [(OPENAI, 1), (CLAUDE, 2)])
+@pytest.mark.parametrize(("model", "first"), [(FIREWORKS, 1), (CLAUDE, 2)])
 def test_whoever_goes_on_sends_nothing_twice_and_charges_once(
     model: str, first: int, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -7,9 +7,11 @@ from typing import Any
 import openai
 import pytest
 
+from haimaker.api.provider_batches import ProviderBatches
 from haimaker.models.catalog import find_model
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
+from haimaker.routing.config import BatchSettings
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import environment, sdk
 from tests.contract.test_batches import begin, ended, line, nothing_is_left, rows, until
@@ -17,6 +19,7 @@ from tests.support.batch_vendors import (
     AnthropicVendor,
     AzureVendor,
     GeminiVendor,
+    GroqVendor,
     MistralVendor,
     OpenAIVendor,
     TogetherVendor,
@@ -71,7 +74,7 @@ REFUSAL = {"error": {"message": "no", "code": None, "type": "invalid_request_err
 VENDORS: dict[str, tuple[type[Vendor], Callable[[str], JSON], JSON]] = {
     "openai/gpt-4o-mini": (OpenAIVendor, to_openai, REFUSAL),
     "azure/gpt-4o": (AzureVendor, to_openai, REFUSAL),
-    "groq/openai/gpt-oss-20b": (OpenAIVendor, to_openai, REFUSAL),
+    "groq/openai/gpt-oss-20b": (GroqVendor, to_openai, REFUSAL),
     "together_ai/priced": (TogetherVendor, to_openai, REFUSAL),
     "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": (TogetherVendor, to_openai, REFUSAL),
     "anthropic/claude-sonnet-4-5": (AnthropicVendor, to_anthropic, {"type": "error", **REFUSAL}),
@@ -155,6 +158,10 @@ def all_of(model: str, texts: Sequence[str]) -> list[str]:
 
 def run(client: openai.OpenAI, model: str, *texts: str, **options: Any) -> Any:
     return ended(client, begin(client, [asked(model, text) for text in all_of(model, texts)], **options))
+
+
+def runs_natively(batch: Any) -> bool:
+    return [each["status"] for each in batch.model_extra["provider_batches"]] == ["running"]
 
 
 def batch_price(model: str, percent: int = 0) -> int:
@@ -271,6 +278,27 @@ def test_few_lines_and_those_whose_client_will_not_wait_are_asked_now(
     assert (batch.request_counts.completed, len(vendor.batches)) == (len(texts), natively)
 
 
+@pytest.mark.parametrize("model", [FIREWORKS, VERTEX, BEDROCK])
+def test_batches_that_need_an_account_a_bucket_or_a_role_are_used_where_they_are_named(
+    model: str, client: openai.OpenAI, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProviderBatches, "settings", BatchSettings(least_lines=3))
+    vendor = vendor_of(model, upstream)
+    batch = run(client, model, "one", "two", "three")
+    assert (batch.request_counts.failed, vendor.batches, len(vendor.ordinary)) == (0, {}, len(all_of(model, "123")))
+
+
+def test_lines_that_become_one_table_have_one_schema(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+    vendor, lines = vendor_of(VERTEX, upstream), [asked(VERTEX, str(number)) for number in range(6)]
+    for number, each in enumerate(lines):
+        schema = {"type": "object", "properties": {"ab"[number % 2]: {"type": "string"}}}
+        each["body"]["response_format"] = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+    batch = ended(client, begin(client, lines))
+    assert (batch.request_counts.completed, vendor.ordinary) == (6, [])
+    assert [[text_of(body) for body in each.requests.values()] for each in vendor.batches.values()] == [list("024"), list("135")]
+    assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == list("012345")
+
+
 def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: Desk, upstream: FakeUpstream) -> None:
     client, vendor = sdk(desk, desk.key(max_parallel_requests=2, max_budget=1)), vendor_of(OPENAI, upstream)
 
@@ -288,6 +316,20 @@ def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: 
         each["custom_id"] = str(number)
     batch = ended(client, begin(client, lines))
     assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (5, 1, [])
+
+
+@pytest.mark.parametrize("model", [OPENAI, FIREWORKS])
+def test_what_a_provider_has_not_answered_is_asked_before_the_time_is_over(
+    model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = vendor_of(model, upstream, ends_at=10**6)
+    batch = begin(client, [asked(model, text) for text in ("one", "two", "three")])
+    until(client, batch, runs_natively)
+    monkeypatch.setattr("haimaker.batches.native.LAST_S", 86_400)
+    batch = ended(client, batch)
+    assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", 3, 3)
+    assert [each.is_cancelled for each in vendor.batches.values()] == [True]
+    nothing_is_left(desk, key, batch)
 
 
 def test_a_mode_that_is_none_is_refused(client: openai.OpenAI) -> None:
@@ -353,7 +395,7 @@ def test_a_batch_goes_on_under_the_key_that_replaced_its_own(desk: Desk, upstrea
     """What is put aside moves with it, and what is charged is what the answers cost."""
     key, vendor = desk.key(max_budget=1), vendor_of(OPENAI, upstream, ends_at=10**6)
     batch = begin(sdk(desk, key), [asked(OPENAI, text) for text in ("one", "two", "three")])
-    until(sdk(desk, key), batch, lambda now: now.model_extra["provider_batches"][0]["status"] == "running")
+    until(sdk(desk, key), batch, runs_natively)
     spent, held, _ = desk.money(key)
     renewed = desk.admin("/key/regenerate", key=key, **grace)["key"]
     assert (spent, desk.money(renewed)[:2]) == (0, (0, held)), "nothing counts as spent"

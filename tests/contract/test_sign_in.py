@@ -205,6 +205,10 @@ def unsigned(claims: JSON) -> str:
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
 
 
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
 def keyed(secret: bytes) -> Callable[[JSON], str]:
     def sign(claims: JSON) -> str:
         parts = (json.dumps(part).encode() for part in ({"alg": "HS256", "kid": "of-the-test"}, claims))
@@ -236,6 +240,19 @@ TOKENS: dict[str, Callable[[IdentityServer], Callable[[JSON], str]]] = {
         f"no {name}": lambda identity, name=name: without(name, identity.key)
         for name in ("iss", "aud", "exp", "nonce", "sub", "iat")
     },
+    "half a character as its nonce": lambda identity: (
+        lambda claims: f"{_part({'alg': 'RS256'})}.{_part({**claims, 'nonce': chr(0xD800)})}.AA"
+    ),
+    "a nonce that is none": lambda identity: resign(identity.key, nonce=["another"]),
+    "an audience within a list within": lambda identity: resign(identity.key, aud=[["haimaker"]]),
+    "a text as its end": lambda identity: resign(identity.key, exp="9999999999"),
+    "a yes as its end": lambda identity: resign(identity.key, exp=True),
+    "a list as its subject": lambda identity: resign(identity.key, sub=["ada"]),
+    "an issuer with a slash more": lambda identity: resign(identity.key, iss=f"{identity.issuer}/"),
+    "claims that are a list": lambda identity: lambda claims: f"{_part({'alg': 'RS256'})}.{_part([claims])}.AA",
+    "a header that is a list": lambda identity: lambda claims: f"{_part([{'alg': 'RS256'}])}.{_part(claims)}.AA",
+    "a list as its algorithm": lambda identity: lambda claims: f"{_part({'alg': ['RS256']})}.{_part(claims)}.AA",
+    "no characters of base64": lambda identity: lambda claims: "é.é.é",
     "no token's form": lambda identity: lambda claims: "token",
     "an encrypted token's form": lambda identity: lambda claims: "a.b.c.d.e",
 }
@@ -277,6 +294,7 @@ def changed(address: str, **query: str | None) -> str:
         ({"state": "é"}, 401),
         ({"code": "another"}, 401),
         ({"code": None}, 401),
+        ({"code": "\x00\ufeff"}, 401),
         ({"iss": "http://localhost:1"}, 401),
         ({"code": None, "error": "access_denied"}, 403),
     ],
@@ -402,7 +420,17 @@ def test_a_gateway_without_it_knows_no_cookie(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "described",
-    [{"issuer": "http://localhost:1"}, {"token_endpoint": "http://idp.example/token"}, {"jwks_uri": None}],
+    [
+        {"issuer": "http://localhost:1"},
+        {"token_endpoint": "http://idp.example/token"},
+        {"jwks_uri": None},
+        {"jwks_uri": "https://[idp.example/keys"},
+        {"token_endpoint": "https://idp.example:99999/token"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "https://idp.example/\r\nset-cookie: a=b"},
+        {"authorization_endpoint": ["https://idp.example/"]},
+        {"token_endpoint_auth_methods_supported": 5},
+    ],
     ids=str,
 )
 def test_a_provider_that_describes_itself_wrongly_is_not_asked(site: Site, anew: None, described: JSON) -> None:

@@ -73,7 +73,8 @@ class FireworksVendor(Vendor):
     def show_dataset(self, dataset_id: str) -> JSON:
         """It can be used a moment after it was uploaded."""
         state = "READY" if dataset_id in self.seen else "UPLOADING"
-        self.seen.add(dataset_id)
+        if self.files[dataset_id]:
+            self.seen.add(dataset_id)
         return {"name": f"accounts/{self.account}/datasets/{dataset_id}", "state": state, "userUploaded": {}, "format": "CHAT"}
 
     @property
@@ -81,11 +82,10 @@ class FireworksVendor(Vendor):
         return self.__dict__.setdefault("_seen", set())
 
     def upload(self, call: Call, dataset_id: str) -> Reply:
-        assert self.files[dataset_id] == b""
+        assert dataset_id not in self.seen, "it is there already"
         form = read_form(call)
         assert form.keys() == {"file"}
         self.files[dataset_id] = form["file"]
-        self.seen.discard(dataset_id)
         return Reply.json(200, {"id": dataset_id, "object": "file", "bytes": len(form["file"])})
 
     def create(self, body: JSON, job_id: str) -> Reply:
@@ -200,15 +200,15 @@ class VertexVendor(Vendor):
 
     def read_gemini(self, line: JSON) -> tuple[str, JSON]:
         """Keys and values of labels: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls"""
-        assert line.keys() == {"request"}
+        assert line.keys() == {"request", "custom_id"}
         request = line["request"]
         known = {"contents", "generationConfig", "systemInstruction", "tools", "toolConfig", "safetySettings", "labels"}
         assert request.keys() <= known
         CONTENTS.validate_python(request["contents"])
         for key, value in request["labels"].items():
-            assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
+            assert re.fullmatch(r"[a-z][a-z0-9_]{0,62}", key)
             assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
-        return request["labels"]["haimaker-line"], request
+        return request["labels"]["haimaker_line"], request
 
     def read_claude(self, line: JSON) -> tuple[str, JSON]:
         assert line.keys() == {"custom_id", "request"}

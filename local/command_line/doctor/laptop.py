@@ -1,6 +1,5 @@
 """Checks of this machine: Python, settings, files, keys and port, as `make run` would meet them."""
 
-import os
 import re
 import socket
 import sqlite3
@@ -16,6 +15,7 @@ from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
 
 from ...environment import key_variables, misspelt
+from ...home import find_problem
 from ...installation import IS_CLONE, ROOT, START, current_version
 from ...welcome import base_url, cannot_listen
 from .. import routes
@@ -60,19 +60,10 @@ def settings(context: Context) -> Iterator[Finding]:
 
 def home(context: Context) -> Iterator[Finding]:
     folder = _settings(context).home
-    if folder.is_dir():
-        if os.access(folder, os.W_OK | os.X_OK):
-            yield ok("home", f"{folder.resolve()} can be written")
-        else:
-            yield wrong(
-                "home", f"{folder.resolve()} can't be written.", "Make it yours, or name another: HAIMAKER_HOME=... " + START
-            )
-        return
-    above = next(parent for parent in folder.resolve().parents if parent.exists())
-    if folder.exists() or not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        yield wrong("home", f"{folder.resolve()} can't be made.", "Name another folder: HAIMAKER_HOME=... " + START)
+    if problem := find_problem(folder.resolve()):
+        yield wrong("home", problem, "Make it yours, or name another: HAIMAKER_HOME=... " + START)
     else:
-        yield ok("home", f"{folder.resolve()} is made at the first start")
+        yield ok("home", f"{folder.resolve()} {'can be written' if folder.is_dir() else 'is made at the first start'}")
 
 
 def database(context: Context) -> Iterator[Finding]:

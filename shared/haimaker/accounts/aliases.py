@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 
-from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
+from haimaker.accounts.cache import FROM_SETTINGS
 from haimaker.accounts.kinds import KEY, TEAM, kind_of
 from haimaker.http.errors import BadRequestError, ConflictError
-from haimaker.store import Account, Balance, Store
+from haimaker.store import SUCCESSOR, Account, Balance, Store
 from haimaker.store.documents import Document
 
 FIELDS = {KEY.name: "key_alias", TEAM.name: "team_alias"}

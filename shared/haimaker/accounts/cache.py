@@ -14,7 +14,7 @@ from haimaker.http.errors import AuthenticationError
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import UserBudget
-from haimaker.store import Account, Balance, Store, StoreUnavailable
+from haimaker.store import SUCCESSOR, Account, Balance, Store, StoreUnavailable
 
 Cached = TypeVar("Cached")
 
@@ -29,8 +29,6 @@ NO_IMPORTS_S = 60.0
 """How long the store is not asked again whether it has such keys."""
 REFUSED_S = 10.0
 """How long the store is not asked again for a key of another form that it does not have."""
-SUCCESSOR = "successor"
-"""The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 FROM_SETTINGS = "HAIMAKER_ADMIN_KEY"
 """The `source` in the metadata of an account that the settings name."""
 NO_MODELS = ("\0",)
@@ -124,6 +122,7 @@ class AccountCache:
         administrator's that other settings than this gateway's name."""
         balance = self._get(account_id)
         if balance is None or (balance.account.metadata.get("source") == FROM_SETTINGS and account_id != self.admin_id):
+            self._cached.pop(account_id, None)
             raise auth.unknown_key()
         if successor := balance.account.metadata.get(SUCCESSOR):
             if balance.account.expires_s <= time.time():

@@ -31,6 +31,7 @@ LEEWAY_S = 60
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Of signatures with a key that the provider publishes; neither `none` nor one with a shared secret."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+METHODS = "token_endpoint_auth_methods_supported"
 BASIC, POST = "client_secret_basic", "client_secret_post"
 
 
@@ -88,7 +89,7 @@ class IdentityProvider:
             "client_id": self._settings.client_id,
             "code_verifier": flow.verifier,
         }, {"content-type": "application/x-www-form-urlencoded"}  # fmt: skip
-        methods = self._description().get("token_endpoint_auth_methods_supported") or [BASIC]
+        methods = self._description().get(METHODS) or [BASIC]
         secret = self._read_secret()
         if secret and BASIC not in methods and POST in methods:
             form["client_secret"] = secret
@@ -134,7 +135,7 @@ class IdentityProvider:
             if status != 200 or found.get("issuer") != issuer:
                 message = "The identity provider does not describe itself as the issuer that gateway.toml names."
                 raise BadGatewayError(message, code="identity_provider_failed")
-            if not all(_is_safe(found.get(name)) for name in ENDPOINTS):
+            if not all(_is_safe(found.get(name)) for name in ENDPOINTS) or not isinstance(found.get(METHODS) or [], list):
                 message = "The identity provider's description lacks an endpoint, or has one without https."
                 raise BadGatewayError(message, code="identity_provider_failed")
             self._described, self._described_until_s = found, time.monotonic() + DISCOVERY_LASTS_S
@@ -195,7 +196,7 @@ def _wrong_claim(claims: Mapping[str, Any], settings: SignInSettings, flow: Flow
         "iss": claims.get("iss") == settings.issuer,
         "aud": settings.client_id in audiences,
         "azp": claims.get("azp", expected_party) == settings.client_id,
-        "nonce": isinstance(nonce, str) and compare_digest(nonce.encode(), flow.nonce.encode()),
+        "nonce": isinstance(nonce, str) and compare_digest(nonce.encode("utf-8", "replace"), flow.nonce.encode()),
         "sub": isinstance(subject, str) and bool(subject),
         "exp": ends_s is not None and ends_s + LEEWAY_S > now_s,
         "iat": made_s is not None and made_s - LEEWAY_S <= now_s,
@@ -210,8 +211,14 @@ def _to_s(value: object) -> float | None:
 
 
 def _is_safe(url: object) -> bool:
-    parts = urlsplit(url) if isinstance(url, str) else None
-    return parts is not None and bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in LOOPBACK)
+    """Whether a browser may be sent to an address, or a code: what a header could not hold is none."""
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.port != 0 and bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in LOOPBACK)
+    except ValueError:  # no port, or no address, that there can be
+        return False
 
 
 def _untrusted(why: str) -> AuthenticationError:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from haimaker.accounts import aliases
-from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
+from haimaker.accounts.cache import FROM_SETTINGS
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
-from haimaker.accounts.kinds import AccountKind, kind_of
-from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError
+from haimaker.accounts.kinds import kind_of
+from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, invalid_value
 from haimaker.http.json import parse_json, to_whole_number
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import replace
 from haimaker.pricing.amounts import budget_window, duration_to_s, to_nanousd, to_usd, window_to_duration
-from haimaker.store import MAX_MODEL_LIMITS, NEVER_S, NO_LIMIT, Account, Balance, ModelLimit, Store
+from haimaker.store import MAX_MODEL_LIMITS, NEVER_S, NO_LIMIT, SUCCESSOR, Account, Balance, ModelLimit, Store
+from haimaker.store.account_query import AccountQuery
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import Fields
@@ -82,16 +83,9 @@ def set_blocked(store: Store, account_id: str, blocked: bool) -> Balance:
     return update_account(store, account_id, lambda account: replace(account, blocked=blocked))
 
 
-def list_accounts(store: Store, kind: AccountKind) -> Sequence[Balance]:
-    """All accounts of a kind, oldest first, up to MAX_LISTED."""
-    balances: list[Balance] = []
-    after: str | None = None
-    while len(balances) < MAX_LISTED:
-        page, after = store.accounts(kind.name, after)
-        balances += page
-        if after is None:
-            break
-    return balances
+def find_all(store: Store, query: AccountQuery) -> Sequence[Balance]:
+    """The accounts that a query finds, up to MAX_LISTED."""
+    return store.find_accounts(query, limit=MAX_LISTED)[0]
 
 
 def apply_fields(account: Account, fields: "Fields", now_s: float) -> Account:
@@ -194,19 +188,32 @@ def to_iso_time(moment_s: float) -> str | None:
     return None if moment_s >= NEVER_S else datetime.fromtimestamp(moment_s, UTC).isoformat()
 
 
-def to_page(name: str, balances: Sequence[Balance], request: Request, show: Callable[[Balance], Any]) -> JSON:
-    """The `page` of these accounts that a request asks for, of `size` at most, and how many there are. Raises BadRequestError."""
+def to_page(
+    name: str, find: Callable[[int, int], tuple[Sequence[Balance], int]], request: Request, show: Callable[[Balance], Any]
+) -> JSON:
+    """The `page` that a request asks for, of `size` at most, of the accounts of which `find` finds so many after as many, and how
+    many there are. Raises BadRequestError."""
     page, size = whole_number(request, "page", 1), min(whole_number(request, "size", PAGE_SIZE), PAGE_SIZE)
+    balances, total = find((page - 1) * size, size)
     return {
-        name: [show(balance) for balance in balances[(page - 1) * size : page * size]],
-        "total_count": len(balances),
+        name: [show(balance) for balance in balances],
+        "total_count": total,
         "current_page": page,
-        "total_pages": -(-len(balances) // size),
+        "total_pages": -(-total // size),
     }
 
 
-def whole_number(request: Request, name: str, default: int) -> int:
-    number = to_whole_number(request.query.get(name, str(default)), 1, 10**6)
+def read_flag(request: Request, name: str) -> bool:
+    """Whether a query parameter is `true`. Raises BadRequestError for what is neither that nor `false`."""
+    value = request.query.get(name, "").lower()
+    if value not in ("", "true", "false"):
+        raise invalid_value(name, "true or false")
+    return value == "true"
+
+
+def whole_number(request: Request, name: str, default: int, most: int = 10**6) -> int:
+    """The number that a query parameter has. Raises BadRequestError for what is none, is 0, or is larger than `most`."""
+    number = to_whole_number(request.query.get(name, str(default)), 1, most)
     if number is None:
-        raise BadRequestError(f"'{name}' must be a whole number from 1.", param=name)
+        raise invalid_value(name, f"a whole number from 1 to {most}")
     return number

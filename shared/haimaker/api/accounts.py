@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 from haimaker.accounts import aliases
 from haimaker.accounts.errors import check_usable, leads, require_reader, sees_all
-from haimaker.accounts.kinds import END_USER, TEAM, AccountKind
+from haimaker.accounts.kinds import END_USER, KEY, TEAM, AccountKind
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, to_page
 from haimaker.api.account_fields import EndUserFields, TeamFields
-from haimaker.api.account_filters import OF_PAGES, AccountFilter
+from haimaker.api.account_filters import OF_PAGES, read_account_query
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
+from haimaker.store.account_query import AccountQuery
 
 
 class ManagedKind(NamedTuple):
@@ -115,7 +116,8 @@ def _delete(of: ManagedKind, store: Store, caller: Account, request: Request) ->
     if of.has_keys:
         if caller.team_id in names:
             raise BadRequestError("A key can't delete itself with its team.", param=of.ids_field)
-        members = [balance.account for balance in keys.all_keys(store) if balance.account.team_id in names]
+        found = (account_admin.find_all(store, AccountQuery(KEY.name, team_id=name)) for name in names)
+        members = [balance.account for some in found for balance in some]
     for account in (*members, *accounts):
         store.delete(account.id)
         aliases.release(store, account)
@@ -143,18 +145,20 @@ def _info(of: ManagedKind, store: Store, caller: Account, request: Request) -> J
     shown = _to_json(of, get_account(store, _account_id(of, name)))
     if not of.has_keys:
         return shown
-    found = keys.all_keys(store) if sees_all(caller) or leads(caller, name) else [get_account(store, caller.id)]
-    members = [keys.to_json(member) for member in found if member.account.team_id == name]
-    return {"team_id": name, "team_info": shown, "keys": members}
+    sees_members = sees_all(caller) or leads(caller, name)
+    of_team = AccountQuery(KEY.name, team_id=name)
+    members = account_admin.find_all(store, of_team) if sees_members else [get_account(store, caller.id)]
+    return {"team_id": name, "team_info": shown, "keys": [keys.to_json(member) for member in members]}
 
 
 def _list(of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON | list[JSON]:
-    """GET …/list: the accounts that fit, oldest first; as LiteLLM all in a list, or with `page` those of one in an object as that
-    of GET /key/list."""
+    """GET …/list: the accounts that fit, oldest first; as LiteLLM all in a list, or with `page` or `size` those of one page in an
+    object as that of GET /key/list."""
     account_admin.check_reader(caller)
-    wanted = AccountFilter.from_query(request.query, OF_PAGES)
-    balances, show = wanted.select(account_admin.list_accounts(store, of.kind), time.time()), partial(_to_json, of)
-    return to_page(of.list_field, balances, request, show) if "page" in request.query else list(map(show, balances))
+    query, show = read_account_query(request.query, of.kind, OF_PAGES), partial(_to_json, of)
+    if request.query.keys() & {"page", "size"}:
+        return to_page(of.list_field, partial(store.find_accounts, query), request, show)
+    return list(map(show, account_admin.find_all(store, query)))
 
 
 CHANGES: Mapping[str, Callable[..., JSON]] = {

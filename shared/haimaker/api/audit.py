@@ -154,8 +154,14 @@ def _newest(store: Store, span: DateRange, cursor: str | None) -> Iterator[JSON]
         last_day = min(last_day, to_day(int(cursor.partition("#")[0]) / 10**6))
     moment_s = day_to_s(last_day)
     while moment_s >= day_to_s(first_day):
-        documents = store.documents.all(KIND + to_day(moment_s))
-        yield from (each.body for each in sorted(documents, reverse=True) if since <= each.name < until)
+        after, more = until, True
+        while more:
+            documents, more = store.documents.page(KIND + to_day(moment_s), after, newest_first=True)
+            for each in documents:
+                if each.name < since:
+                    return
+                yield each.body
+            after = documents[-1].name if documents else after
         moment_s -= DAY_S
 
 

@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from haimaker.accounts.errors import check_usable
 from haimaker.api.files import find, read_lasts_s, stored_files
 from haimaker.api.paging import read_page, to_list
 from haimaker.batches import (
@@ -188,9 +187,8 @@ def to_json(batch: Batch) -> JSON:
 
 
 def authenticate(services: "Services", request: Request) -> Account:
-    account = services.accounts.authenticate(request.headers)
-    check_usable(account, time.time())
-    return account
+    """The account of a request's key as it is now. Raises AuthenticationError."""
+    return services.accounts.authenticate(request.headers, fresh=True)
 
 
 def batch_service(services: "Services") -> BatchService:

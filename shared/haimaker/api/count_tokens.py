@@ -28,7 +28,7 @@ TOTALS = ("input_tokens", "totalTokens")
 
 def count_tokens(services: "Services", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
     """Raises BadRequestError, AuthenticationError."""
-    account = services.accounts.authenticate(request.headers)
+    account = services.accounts.authenticate(request.headers, fresh=True)
     asked = read_routing_request(parse(request), request, time.time())
     try:
         plan = services.runtime().planner.plan(asked, services.accounts.billed_accounts(account)).plan

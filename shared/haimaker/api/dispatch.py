@@ -34,6 +34,11 @@ KEYLESS = SIGN_IN | {
     "index", "metrics", "openapi", "docs", "health", "console", "models_hub", "link_read", "link_write", "responses_socket"
 }  # fmt: skip
 """Operations that need no key."""
+READS_MUCH = frozenset({
+    "key_list", "team_show", "end_user_show", "spend_logs", "spend_report", "spend_keys", "audit_list", "refusals_list",
+    "providers_list", "batches_overview", "auto_router_list", "models_list", "gemini_models_list", "models_hub",
+})  # fmt: skip
+"""Operations whose answers are long, or made of much that is kept: others are to be answered beside them."""
 TELLS_PRICES = frozenset({"health", "models_list", "models_retrieve", "models_hub", "spend_calculate", "route_simulate"})
 """Operations whose functions run nothing after an answer: newer ones are asked for before it."""
 
@@ -55,17 +60,17 @@ def _caller(services: "Services", request: Request) -> "Account":
     return services.accounts.authenticate(request.headers, fresh=True)
 
 
-def _models(name: str) -> Handler:
+def _models_handler(name: str) -> Handler:
     """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
 
-    def operation(services: "Services", request: Request) -> Response:
+    def handle(services: "Services", request: Request) -> Response:
         from haimaker.api import models
 
         if "x-goog-api-key" in request.headers:
-            return _google_models(name)(services, request)
+            return _google_models_handler(name)(services, request)
         return _models_of(services, request, getattr(models, name))
 
-    return operation
+    return handle
 
 
 def _models_of(services: "Services", request: Request, answer: Callable[..., JSON]) -> Response:
@@ -168,22 +173,24 @@ def _console(services: "Services", request: Request) -> Response:
     return console.serve(request, *((f"{sign_in.url}/sign-in", sign_in.name) if sign_in else ()))
 
 
-def _sign_in(name: str) -> Handler:
-    def operation(services: "Services", request: Request) -> Response:
-        act: Handler = getattr(import_module("haimaker.api.sign_in"), name)
+def _module_handler(module: str, name: str) -> Handler:
+    """An operation of a module of this package, which is imported when it is first asked for and does all itself."""
+
+    def handle(services: "Services", request: Request) -> Response:
+        act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
         return act(services, request)
 
-    return operation
+    return handle
 
 
 def _account_handler(module: str, name: str) -> Handler:
-    """An operation on what the store keeps; its module is imported when it is first asked for."""
+    """An operation on what the store keeps."""
 
-    def operation(services: "Services", request: Request) -> Response:
+    def handle(services: "Services", request: Request) -> Response:
         account = _caller(services, request)
         return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(services.store, account, request))
 
-    return operation
+    return handle
 
 
 def _audited_handler(module: str, name: str, shown: str | None = None, *, warns: bool = False) -> Handler:
@@ -191,7 +198,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
     `shown` or else the module and the action as the name of the operation. A key that `warns` is told with what is likely a
     mistake in it."""
 
-    def changing(services: "Services", request: Request) -> Response:
+    def handle(services: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
         account = _caller(services, request)
@@ -210,28 +217,28 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
                 services.observer.audit(event)
             audit.save_events(services.store, events)
 
-    return changing
+    return handle
 
 
 def _planning_handler(module: str, name: str) -> Handler:
     """An operation that shows what routing decides."""
 
-    def operation(services: "Services", request: Request) -> Response:
+    def handle(services: "Services", request: Request) -> Response:
         account = _caller(services, request)
         act = getattr(import_module(f"haimaker.api.{module}"), name)
         return json_response(act(services.runtime().planner, services.accounts, account, request))
 
-    return operation
+    return handle
 
 
 def _managing_handler(module: str, name: str) -> Handler:
     """An operation on more than the store keeps, of whoever has a key or is signed in."""
 
-    def operation(services: "Services", request: Request) -> Response:
+    def handle(services: "Services", request: Request) -> Response:
         account = _caller(services, request)
         return json_response(getattr(import_module(f"haimaker.api.{module}"), name)(services, account, request))
 
-    return operation
+    return handle
 
 
 def _folder(services: "Services") -> "LocalLinkStore":
@@ -241,13 +248,13 @@ def _folder(services: "Services") -> "LocalLinkStore":
     return LocalLinkStore.from_settings(services.settings)
 
 
-def _google_models(name: str) -> Handler:
-    def operation(services: "Services", request: Request) -> Response:
+def _google_models_handler(name: str) -> Handler:
+    def handle(services: "Services", request: Request) -> Response:
         from haimaker.api.formats import gemini_models
 
         return _models_of(services, request, getattr(gemini_models, name))
 
-    return operation
+    return handle
 
 
 def _google_tokens(services: "Services", request: Request) -> Response:
@@ -259,39 +266,19 @@ def _google_tokens(services: "Services", request: Request) -> Response:
 
 def _google_unserved(services: "Services", request: Request) -> Response:
     """What else Google's API does with a model."""
-    services.accounts.authenticate(request.headers)
+    services.accounts.authenticate(request.headers, fresh=True)
     name = request.path.get("id", "")[:200]
     raise NotFoundError(f"This gateway has no action {name!r} of Google's.", code="unknown_url")
 
 
-def _count_tokens(operation: str, **fields: str) -> Handler:
-    def count(services: "Services", request: Request) -> Response:
+def _token_count_handler(operation: str, **fields: str) -> Handler:
+    def handle(services: "Services", request: Request) -> Response:
         from haimaker.api import formats
         from haimaker.api.count_tokens import count_tokens
 
         return json_response({**fields, "input_tokens": count_tokens(services, request, formats.find(operation).parse)})
 
-    return count
-
-
-def _stored(name: str) -> Handler:
-    """An operation on a response that its provider keeps."""
-
-    def operation(services: "Services", request: Request) -> Response:
-        act: Handler = getattr(import_module("haimaker.api.stored_responses"), name)
-        return act(services, request)
-
-    return operation
-
-
-def _kept(module: str, name: str) -> Handler:
-    """An operation on files and batches that clients keep here."""
-
-    def operation(services: "Services", request: Request) -> Response:
-        act: Handler = getattr(import_module(f"haimaker.api.{module}"), name)
-        return act(services, request)
-
-    return operation
+    return handle
 
 
 def _no_socket(services: "Services", request: Request) -> Response:
@@ -301,42 +288,42 @@ def _no_socket(services: "Services", request: Request) -> Response:
 
 
 HANDLERS: Mapping[str, Handler] = {
-    "messages_count_tokens": _count_tokens("messages"),
-    "responses_input_tokens": _count_tokens("responses", object="response.input_tokens"),
+    "messages_count_tokens": _token_count_handler("messages"),
+    "responses_input_tokens": _token_count_handler("responses", object="response.input_tokens"),
     "responses_socket": _no_socket,
-    "responses_retrieve": _stored("retrieve"),
-    "responses_delete": _stored("delete"),
-    "responses_cancel": _stored("cancel"),
-    "responses_input_items": _stored("input_items"),
+    "responses_retrieve": _module_handler("stored_responses", "retrieve"),
+    "responses_delete": _module_handler("stored_responses", "delete"),
+    "responses_cancel": _module_handler("stored_responses", "cancel"),
+    "responses_input_items": _module_handler("stored_responses", "input_items"),
     "audio_uploads": lambda services, request: json_response(uploads.create_upload(services, request)),
-    "files_create": _kept("files", "create"),
-    "files_list": _kept("files", "list_files"),
-    "files_retrieve": _kept("files", "retrieve"),
-    "files_content": _kept("files", "content"),
-    "files_delete": _kept("files", "delete"),
-    "uploads_create": _kept("file_uploads", "create"),
-    "uploads_add_part": _kept("file_uploads", "add_part"),
-    "uploads_complete": _kept("file_uploads", "complete"),
-    "uploads_cancel": _kept("file_uploads", "cancel"),
+    "files_create": _module_handler("files", "create"),
+    "files_list": _module_handler("files", "list_files"),
+    "files_retrieve": _module_handler("files", "retrieve"),
+    "files_content": _module_handler("files", "content"),
+    "files_delete": _module_handler("files", "delete"),
+    "uploads_create": _module_handler("file_uploads", "create"),
+    "uploads_add_part": _module_handler("file_uploads", "add_part"),
+    "uploads_complete": _module_handler("file_uploads", "complete"),
+    "uploads_cancel": _module_handler("file_uploads", "cancel"),
     "batches_overview": _managing_handler("batch_overview", "list_batches"),
     "batches_overview_cancel": _managing_handler("batch_overview", "cancel_batch"),
-    "batches_create": _kept("batches", "create"),
-    "batches_list": _kept("batches", "list_batches"),
-    "batches_retrieve": _kept("batches", "retrieve"),
-    "batches_cancel": _kept("batches", "cancel"),
-    "messages_batches_create": _kept("message_batches", "create"),
-    "messages_batches_list": _kept("message_batches", "list_batches"),
-    "messages_batches_retrieve": _kept("message_batches", "retrieve"),
-    "messages_batches_cancel": _kept("message_batches", "cancel"),
-    "messages_batches_delete": _kept("message_batches", "delete"),
-    "messages_batches_results": _kept("message_batches", "results"),
-    "models_list": _models("list_models"),
-    "models_retrieve": _models("get_model"),
+    "batches_create": _module_handler("batches", "create"),
+    "batches_list": _module_handler("batches", "list_batches"),
+    "batches_retrieve": _module_handler("batches", "retrieve"),
+    "batches_cancel": _module_handler("batches", "cancel"),
+    "messages_batches_create": _module_handler("message_batches", "create"),
+    "messages_batches_list": _module_handler("message_batches", "list_batches"),
+    "messages_batches_retrieve": _module_handler("message_batches", "retrieve"),
+    "messages_batches_cancel": _module_handler("message_batches", "cancel"),
+    "messages_batches_delete": _module_handler("message_batches", "delete"),
+    "messages_batches_results": _module_handler("message_batches", "results"),
+    "models_list": _models_handler("list_models"),
+    "models_retrieve": _models_handler("get_model"),
     "models_hub": _models_hub,
     "gemini_count_tokens": _google_tokens,
     "gemini_unserved": _google_unserved,
-    "gemini_models_list": _google_models("list_models"),
-    "gemini_models_retrieve": _google_models("get_model"),
+    "gemini_models_list": _google_models_handler("list_models"),
+    "gemini_models_retrieve": _google_models_handler("get_model"),
     "key_generate": _audited_handler("keys", "generate", warns=True),
     "key_update": _audited_handler("keys", "update", warns=True),
     "key_block": _audited_handler("keys", "block"),
@@ -373,10 +360,10 @@ HANDLERS: Mapping[str, Handler] = {
     "providers_credentials": _managing_handler("providers", "put_credential"),
     "link_read": lambda services, request: _folder(services).serve(request),
     "link_write": lambda services, request: _folder(services).receive(request),
-    "sign_in": _sign_in("begin"),
-    "sign_in_callback": _sign_in("callback"),
-    "sign_in_session": _sign_in("show_session"),
-    "sign_out": _sign_in("sign_out"),
+    "sign_in": _module_handler("sign_in", "begin"),
+    "sign_in_callback": _module_handler("sign_in", "callback"),
+    "sign_in_session": _module_handler("sign_in", "show_session"),
+    "sign_out": _module_handler("sign_in", "sign_out"),
     "index": _index,
     "metrics": _metrics,
     "openapi": _openapi,

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from haimaker.accounts.errors import check_usable
 from haimaker.api.paging import read_page, to_list
 from haimaker.blobs import BlobError, BlobNotFound
 from haimaker.http.client import Timeouts
@@ -170,9 +169,8 @@ def place_failures() -> Iterator[None]:
 
 
 def authenticate(services: "Services", request: Request) -> Account:
-    account = services.accounts.authenticate(request.headers)
-    check_usable(account, time.time())
-    return account
+    """The account of a request's key as it is now. Raises AuthenticationError."""
+    return services.accounts.authenticate(request.headers, fresh=True)
 
 
 def check_room(files: StoredFiles, owner: str, size: int = 0) -> None:

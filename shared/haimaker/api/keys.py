@@ -5,23 +5,25 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from haimaker.accounts import aliases
 from haimaker.accounts import keys as auth
-from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
-from haimaker.accounts.errors import check_usable, leads, may_see, require_manager, require_reader
+from haimaker.accounts.cache import FROM_SETTINGS
+from haimaker.accounts.errors import check_usable, leads, may_see, require_manager, require_reader, sees_all
 from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
-from haimaker.api.account_admin import apply_fields, get_account, to_iso_time, to_page
-from haimaker.api.account_filters import AccountFilter
+from haimaker.api.account_admin import apply_fields, get_account, read_flag, to_iso_time, to_page
+from haimaker.api.account_filters import read_account_query
 from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import replace
 from haimaker.models.names import is_allowed
 from haimaker.pricing.amounts import FOREVER, duration_to_s, to_usd
 from haimaker.settings.settings import Settings
-from haimaker.store import MAX_REPLACED, Account, Balance, Store
+from haimaker.store import MAX_REPLACED, SUCCESSOR, Account, Balance, Store
+from haimaker.store.account_query import AccountQuery
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import KeyFields
@@ -137,9 +139,9 @@ def list_keys(store: Store, caller: Account, request: Request) -> JSON:
     check_usable(caller, time.time())
     if caller.role != "team_admin":
         require_reader(caller)
-    balances = AccountFilter.from_query(request.query).select(visible_keys(store, caller), time.time())
-    full = request.query.get("return_full_object", "").lower() == "true"
-    return to_page("keys", balances, request, lambda balance: to_json(balance) if full else _token_id(balance.account))
+    query, full = read_account_query(request.query), read_flag(request, "return_full_object")
+    find = partial(find_visible, store, caller, query)
+    return to_page("keys", find, request, lambda balance: to_json(balance) if full else _token_id(balance.account))
 
 
 def install_admin(store: Store, settings: Settings) -> None:
@@ -155,14 +157,13 @@ def install_admin(store: Store, settings: Settings) -> None:
                 store.update(replace(kept, blocked=False))
 
 
-def all_keys(store: Store) -> Sequence[Balance]:
-    """Without those that only stand for another one for a while."""
-    return [balance for balance in account_admin.list_accounts(store, KEY) if SUCCESSOR not in balance.account.metadata]
-
-
-def visible_keys(store: Store, caller: Account) -> Sequence[Balance]:
-    """Those that a key may see."""
-    return [balance for balance in all_keys(store) if may_see(caller, balance.account)]
+def find_visible(store: Store, caller: Account, query: AccountQuery, offset: int, limit: int) -> tuple[Sequence[Balance], int]:
+    """As `Store.find_accounts`, of the keys that a reader of all or a team's administrator may see."""
+    if not sees_all(caller):
+        if caller.team_id is None or query.team_id not in (None, caller.team_id):
+            return [], 0
+        query = replace(query, team_id=caller.team_id)
+    return store.find_accounts(query, offset, limit)
 
 
 def to_json(balance: Balance) -> JSON:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from haimaker.api import account_filters, audit, batches, file_uploads, files, spend_filters, stored_responses
 from haimaker.api.accounts import CHANGES, END_USERS, SHOWS, TEAMS
+from haimaker.store import account_query
 from haimaker.validation import field_types
 from haimaker.validation.shapes import Shape
 
@@ -107,6 +108,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "end_user_show": (*END_USERS.id_parameters, *account_filters.OF_PAGES),
     "spend_logs": tuple(sorted({*spend_filters.OTHER_PARAMETERS, *spend_filters.MATCHES, *spend_filters.ALIASES})),
     "spend_report": (*SPAN, "group_by", "key", "api_key", "keys", "top"),
+    "spend_keys": ("limit",),
     "generation": ("id",),
     "generation_content": ("id",),
     "audit_list": (*SPAN, "limit", "cursor", "order", *audit.CONDITIONS, "search"),
@@ -120,7 +122,7 @@ PARAMETERS: Mapping[str, Mapping[str, object]] = {
     **{key: {"type": "integer", "minimum": 0} for key in ("limit", "page", "size", "top", "hours", "pageSize")},
     **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
     **{key: {"type": "string", "enum": ["asc", "desc"]} for key in ("order", "sort_order")},
-    "sort_by": {"type": "string", "enum": list(account_filters.ORDERS)},
+    "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
 """Of those that are no texts."""

@@ -5,7 +5,8 @@ its reservation on, which draws from the pool of our batch, and is refused by no
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from haimaker import adapters
@@ -17,8 +18,9 @@ from haimaker.billing import admission, estimates
 from haimaker.billing.estimates import Affordable
 from haimaker.billing.reservations import reservations_for
 from haimaker.http.errors import APIError, ServiceUnavailableError
+from haimaker.http.json import as_object
 from haimaker.http.sse import dumps
-from haimaker.http.values import Request, UpstreamRequest, UpstreamResponse
+from haimaker.http.values import JSON, Request, UpstreamRequest, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.client_format import ClientFormat
@@ -184,7 +186,19 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
     if headers and rules.hosts:
         return None  # its lines have none
     provider, model = attempt.provider.name, deployment or attempt.model
-    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body)
+    alike = _digest(body, rules.alike) if rules.alike else ""
+    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body, alike)
+
+
+def _digest(body: JSON, names: Sequence[str]) -> str:
+    """Of what a body has in fields, and in fields of its objects."""
+    found = []
+    for name in names:
+        value: object = body
+        for field in name.split("."):
+            value = as_object(value).get(field)
+        found.append(value)
+    return blake2b(dumps(found), digest_size=8).hexdigest()  # type: ignore[arg-type]
 
 
 def _answered(reservation: Reservation) -> Reservation:

@@ -6,17 +6,20 @@ has the shapes. Names are LiteLLM's (https://docs.litellm.ai/docs/proxy/cost_tra
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from haimaker.accounts.errors import check_usable, leads, may_see, require_reader, sees_all
-from haimaker.api import keys
+from haimaker.accounts.kinds import KEY
+from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import get_account, to_iso_time, whole_number
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import Account, Record, Store, TooManyRecords, ledger
-from haimaker.store.totals import AMOUNTS, By, Total
+from haimaker.store.account_query import AccountQuery
+from haimaker.store.totals import AMOUNTS, By, Total, keep_top, sum_over_days
 
 STORE_PAGE = 100
 MAX_NAMED = 100
@@ -40,12 +43,14 @@ OF_BATCHES = ("batch", "batch_line", "custom_id", "asked_before")
 def logs(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
-    page, wanted = Page.from_request(request), Filter.from_request(request)
+    page, wanted = Page.from_request(request, has_costs=True), Filter.from_request(request)
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
     if request_id := request.query.get("request_id"):
         one = store.record(request_id)
         mine = one is not None and account_id in (None, one.account_id) and wanted.matches(one)
         return _page([one] if one and mine else [], None)
+    if page.by_cost:
+        return _dearest(store, account_id, span, page, wanted)
     rows: list[Record] = []
     read, cursor = 0, page.cursor
     while read < MAX_READ:
@@ -63,14 +68,26 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
     return _page(rows, cursor)
 
 
+def _dearest(store: Store, account_id: str | None, span: DateRange, page: Page, wanted: Filter) -> JSON:
+    """The dearest first; `of_newest` says, where not all of that time were looked at, of how many they are the dearest."""
+    count = MAX_READ if wanted.is_selective else page.limit
+    with bounded_sums():
+        found, cursor, of_newest = store.dearest(account_id, span.since_s, span.until_s, page.cursor, count)
+    rows = list(filter(wanted.matches, found))
+    if len(rows) > page.limit:
+        rows, cursor = rows[: page.limit], ledger.cost_key(rows[page.limit - 1])
+    return {**_page(rows, cursor), "of_newest": of_newest}
+
+
 def report(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between; with
     `top` only so many names have rows of their own. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
     by, daily = grouping(request)
-    top = whole_number(request, "top", MAX_NAMED) if "top" in request.query and by != "day" else None
+    top = whole_number(request, "top", MAX_NAMED) if "top" in request.query else None
     first_day, last_day = DateRange.from_request(request, time.time()).days()
     asked = _asked_keys(store, caller, request, account_id) if by == "key" else None
+    others: JSON = {}
     if by == "team" and leads(caller, caller.team_id):
         whose = None if account_id == caller.id else account_id
         rows: Sequence[Total] = [row for row in _totals(store, by, first_day, last_day, whose) if row.name == caller.team_id]
@@ -81,17 +98,21 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         )
         whole = rows
         names = {one: balance.account for one in asked if (balance := store.get(one))}
-    else:
+    elif account_id or by == "day":
         rows = _totals(store, by, first_day, last_day, account_id)
         whole = rows if by == "day" else _totals(store, "day", first_day, last_day, account_id)
         names = {}
-    others: JSON = {}
-    if top:
-        rows, others["others"] = _sum_others(rows, top)
-    if by == "key" and asked is None and not account_id:
-        kept = {row.name for row in rows if row.name}
-        found = map(store.get, kept) if len(kept) <= MAX_NAMED else keys.all_keys(store)
-        names = {balance.account.id: balance.account for balance in found if balance}
+    else:
+        with bounded_sums():
+            rows, others["others"] = store.sums(by, first_day, last_day, daily=daily, top=top)
+        whole = _totals(store, "day", first_day, last_day, None)
+        names = _named_accounts(store, rows) if by == "key" else {}
+    if top is None:
+        others = {}
+    elif by == "day":
+        others["others"] = 0
+    elif "others" not in others:
+        rows, others["others"] = keep_top(rows, top)
     names |= {caller.id: caller}
     return {
         "object": "spend.report",
@@ -99,9 +120,16 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         "start_date": first_day,
         "end_date": last_day,
         **others,
-        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else _sum_over_days(rows))],
+        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else sum_over_days(rows))],
         "total": _amounts(whole),
     }
+
+
+def _named_accounts(store: Store, rows: Sequence[Total]) -> dict[str, Account]:
+    """The accounts by whose ids rows are named."""
+    named = {row.name for row in rows if row.name}
+    found = map(store.get, named) if len(named) <= MAX_NAMED else account_admin.find_all(store, AccountQuery(KEY.name))
+    return {balance.account.id: balance.account for balance in found if balance}
 
 
 def _asked_keys(store: Store, caller: Account, request: Request, account_id: str | None) -> list[str] | None:
@@ -110,12 +138,13 @@ def _asked_keys(store: Store, caller: Account, request: Request, account_id: str
     named = _named_keys(request)
     if account_id is None or not (leads(caller, caller.team_id) and account_id == caller.id):
         return [one for one in named if account_id in (None, one)] if named else None
-    members = [balance.account.id for balance in keys.visible_keys(store, caller)]
-    found = [one for one in named or members if one in members]
-    if len(found) > MAX_NAMED:
+    if named:
+        return [one for one in named if (balance := store.get(one)) and may_see(caller, balance.account)]
+    members, total = keys.find_visible(store, caller, AccountQuery(KEY.name), 0, MAX_NAMED)
+    if total > MAX_NAMED:
         message = f"The team has more than {MAX_NAMED} keys; name some of them."
         raise BadRequestError(message, param="keys", code="invalid_value")
-    return found
+    return [balance.account.id for balance in members]
 
 
 def _named_keys(request: Request) -> list[str]:
@@ -128,12 +157,16 @@ def _named_keys(request: Request) -> list[str]:
 
 
 def by_key(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/keys: what each key spent that the caller may see, the highest spend first."""
+    """GET /spend/keys: what each key spent that the caller may see, the highest spend first; with `limit` only so many. Raises
+    BadRequestError."""
     check_usable(caller, time.time())
-    is_one = not sees_all(caller) and not leads(caller, caller.team_id)
-    balances = [get_account(store, caller.id)] if is_one else keys.visible_keys(store, caller)
-    highest_first = sorted(balances, key=lambda balance: -balance.total_spend_nanousd)
-    return {"object": "list", "data": [keys.to_json(balance) for balance in highest_first]}
+    limit = whole_number(request, "limit", account_admin.MAX_LISTED, account_admin.MAX_LISTED)
+    if sees_all(caller) or leads(caller, caller.team_id):
+        highest_first = AccountQuery(KEY.name, sort_by="total_spend", descending=True)
+        balances = keys.find_visible(store, caller, highest_first, 0, limit)[0]
+    else:
+        balances = [get_account(store, caller.id)]
+    return {"object": "list", "data": [keys.to_json(balance) for balance in balances]}
 
 
 def generation(store: Store, caller: Account, request: Request) -> JSON:
@@ -190,33 +223,21 @@ def _row(record: Record) -> JSON:
 
 
 def _totals(store: Store, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
-    """Totals by day, model, key and so on. Raises BadRequestError where they are of more records than can be added up at once."""
-    try:
+    """Totals by day, model, key and so on. Raises BadRequestError."""
+    with bounded_sums():
         return store.totals(by, first_day, last_day, account_id)
+
+
+@contextmanager
+def bounded_sums() -> Iterator[None]:
+    """Raises BadRequestError where what is asked for takes more records than can be looked at while a client waits."""
+    try:
+        yield
     except TooManyRecords:
-        message = "These are more requests than can be added up at once; ask for fewer days at a time, or group by day."
+        message = (
+            "These are more requests than can be added up at once; ask for fewer days at a time, for the `top`, or group by day."
+        )
         raise BadRequestError(message, param="start_date", code="too_many_records") from None
-
-
-def _sum_over_days(rows: Sequence[Total]) -> list[Total]:
-    """One row per name over all days, the most expensive first; what has no name comes last."""
-    names: dict[str, list[Total]] = {}
-    for row in rows:
-        names.setdefault(row.name, []).append(row)
-    sums = [Total("", name, *(sum(getattr(row, amount) for row in found) for amount in AMOUNTS)) for name, found in names.items()]
-    return sorted(sums, key=lambda row: (not row.name, -row.cost_nanousd, row.name))
-
-
-def _sum_others(rows: Sequence[Total], top: int) -> tuple[list[Total], int]:
-    """The rows of the names that cost most, those of all others as rows without a name, and how many others there are."""
-    others = {row.name for row in _sum_over_days(rows)[top:]}
-    kept = [row for row in rows if row.name not in others]
-    days: dict[str, list[Total]] = {}
-    for row in rows:
-        if row.name in others:
-            days.setdefault(row.day, []).append(row)
-    sums = [Total(day, "", *(sum(getattr(row, amount) for row in found) for amount in AMOUNTS)) for day, found in days.items()]
-    return sorted([*kept, *sums], key=lambda row: (row.day, not row.name, row.name)), len(others)
 
 
 def _totals_row(total: Total, by: By, accounts: Mapping[str, Account], *, daily: bool) -> JSON:

@@ -20,6 +20,8 @@ MAX_DAYS = 400
 DEFAULT_ROWS, MAX_ROWS = 50, 100
 STATUSES = ("ok", "error", "cut", "lost")
 CURSOR = re.compile(r"\d{18}#[\x21-\x7e]{1,200}")
+COST_CURSOR = re.compile(rf"\d{{19}}@{CURSOR.pattern}")
+SORTS = ("started_at", "spend")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -54,20 +56,24 @@ class Page(NamedTuple):
     limit: int
     cursor: str | None
     newest_first: bool
+    by_cost: bool = False
+    """The dearest first."""
 
     @classmethod
-    def from_request(cls, request: Request) -> "Page":
-        """Reads `limit`, `cursor` and `order`. Raises BadRequestError."""
+    def from_request(cls, request: Request, *, has_costs: bool = False) -> "Page":
+        """Reads `limit`, `cursor` and `order`, and of a list with costs `sort_by`. Raises BadRequestError."""
+        sort_by, order = request.query.get("sort_by", SORTS[0]) if has_costs else SORTS[0], request.query.get("order", "desc")
+        if sort_by not in SORTS:
+            raise invalid_value("sort_by", f"one of {', '.join(SORTS)}")
+        if order not in (("desc",) if sort_by == "spend" else ("asc", "desc")):
+            raise invalid_value("order", "desc: the dearest come first" if sort_by == "spend" else "asc or desc")
         limit = to_whole_number(request.query.get("limit", str(DEFAULT_ROWS)), 1, MAX_ROWS)
         if limit is None:
             raise invalid_value("limit", f"a whole number from 1 to {MAX_ROWS}")
         cursor = request.query.get("cursor") or None
-        if cursor and not CURSOR.fullmatch(cursor):
+        if cursor and not (COST_CURSOR if sort_by == "spend" else CURSOR).fullmatch(cursor):
             raise invalid_value("cursor", "the next_cursor of an earlier answer")
-        order = request.query.get("order", "desc")
-        if order not in ("asc", "desc"):
-            raise invalid_value("order", "asc or desc")
-        return cls(limit, cursor, order == "desc")
+        return cls(limit, cursor, order == "desc", sort_by == "spend")
 
 
 MATCHES: Mapping[str, Callable[[Mapping[str, Any], str], bool]] = {
@@ -82,7 +88,9 @@ MATCHES: Mapping[str, Callable[[Mapping[str, Any], str], bool]] = {
 }
 """By a query parameter, whether a record's detail has the value."""
 ALIASES = {"team_id": "team", "end_user": "user", "user_id": "user"}
-OTHER_PARAMETERS = frozenset({"request_id", "status", "key", "api_key", "start_date", "end_date", "limit", "order", "cursor"})
+OTHER_PARAMETERS = frozenset(
+    {"request_id", "status", "key", "api_key", "start_date", "end_date", "limit", "order", "sort_by", "cursor"}
+)
 """Query parameters that are read elsewhere."""
 
 
@@ -103,6 +111,10 @@ class Filter:
         if status and status not in STATUSES:
             raise invalid_value("status", f"one of {', '.join(STATUSES)}")
         return cls({name: value for name, value in named.items() if name in MATCHES}, status)
+
+    @property
+    def is_selective(self) -> bool:
+        return self.status is not None or bool(self.wanted)
 
     def matches(self, record: Record) -> bool:
         return self.status in (None, record.status) and all(

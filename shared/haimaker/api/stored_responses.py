@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from haimaker.accounts.errors import check_usable
 from haimaker.adapters.openai.failures import read_error
 from haimaker.adapters.openai_types import STORED_ITEMS, STORED_RESPONSE, conform
 from haimaker.api.formats.responses_answers import ACTIVE
@@ -160,8 +159,7 @@ def input_items(services: "Services", request: Request) -> Response:
 
 
 def _answer(services: "Services", request: Request, method: str, rest: str = "") -> Response:
-    account = services.accounts.authenticate(request.headers)
-    check_usable(account, time.time())
+    account = services.accounts.authenticate(request.headers, fresh=True)
     record = _find(services.store, account, request.path["id"], "id")
     if "response_id" in record.detail:
         if method == "DELETE" and "pending" in record.detail:  # deleted, nobody could say what it cost

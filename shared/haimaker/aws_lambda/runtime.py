@@ -15,7 +15,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NoReturn
@@ -227,7 +226,9 @@ def _check(response: http.client.HTTPResponse) -> None:
 
 def _failure(error: BaseException) -> dict[str, Any]:
     """The type and place of an error, without its message, which may hold what a client sent."""
-    places = [f"{place.filename}:{place.lineno} {place.name}" for place in traceback.extract_tb(error.__traceback__)]
+    from traceback import extract_tb  # 2 ms of a start, with what wraps texts
+
+    places = [f"{place.filename}:{place.lineno} {place.name}" for place in extract_tb(error.__traceback__)]
     return {"errorType": type(error).__name__, "errorMessage": type(error).__name__, "stackTrace": places}
 
 

@@ -16,9 +16,8 @@ and is written before anything is asked for, so that whoever takes over from a p
 """
 
 import json
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -42,15 +41,15 @@ LIVE = (*FOLLOWED, ENDED, LOST)
 """States in which nobody else is to ask the lines."""
 UNREAD = (*FOLLOWED, ENDED)
 """States in which there may be answers that nobody has read."""
-MOST_PARTS = 64
-"""Of one batch; what would be in more is asked as all other lines are. Their state is in a document of 400 KB at most."""
-ITEM_BYTES = 200
-"""What an item may have around its body."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 10.0, 300.0, 1.5
 MOST_TRIES = 5
 """Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
 MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
+LAST_S = 7_200
+"""Before our batch ends, in which what its providers' have not answered is asked as all other lines are. One waits up to three
+days, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini, or for ever,
+https://docs.fireworks.ai/guides/batch-inference."""
 GRACE_S = 7_200
 """After the end of our batch, for which its providers' may take to end."""
 EXISTS = 409
@@ -68,6 +67,8 @@ class NativeCall(NamedTuple):
     """By the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
+    alike: str = ""
+    """What all lines of one batch have alike besides, as a digest."""
 
 
 class NativePart(NamedTuple):
@@ -172,39 +173,6 @@ class ProviderCalls(Protocol):
         """Raises APIError where there is no answer; TransportError while its body is read."""
 
 
-def plan_parts(
-    calls: Iterable[tuple[int, NativeCall | None]],
-    rules: Callable[[str], NativeBatches],
-    files: PartFiles,
-    least_lines: int,
-) -> list[NativePart]:
-    """Writes the lines that may be in batches of their providers into parts, of one target each. Targets of fewer lines than
-    `least_lines` have none, nor is there a batch of fewer than its provider takes."""
-    growing, sizes, parts = dict[object, NativePart](), dict[str, int](), dict[object, list[NativePart]]()
-    for number, call in calls:
-        if call is None:
-            continue
-        key, size, limits = (*call[:4], *sorted(call.headers.items())), len(call.body) + ITEM_BYTES, rules(call.provider)
-        part = growing.get(key)
-        if part is None or part.lines == limits.most_lines or sizes[part.name] + size > limits.most_bytes:
-            if size > limits.most_bytes or sum(map(len, parts.values())) == MOST_PARTS:
-                continue
-            part = NativePart(secrets.token_hex(8), *call[:5], first=number)
-            parts.setdefault(key, []).append(part)
-        files.append(part.name, b"%d %s\n" % (number, call.body))
-        sizes[part.name] = sizes.get(part.name, 0) + size
-        growing[key] = parts[key][-1] = part._replace(lines=part.lines + 1, last=number)
-    kept = []
-    for of_target in parts.values():
-        is_enough = sum(part.lines for part in of_target) >= least_lines
-        for part in of_target:
-            if is_enough and part.lines >= rules(part.provider).least_lines:
-                kept.append(part)
-            else:
-                files.delete(part.name)
-    return kept
-
-
 def items_of(part: NativePart, files: PartLines) -> Iterator[tuple[int, bytes]]:
     for line in files.lines(part.name):
         number, _, body = line.rstrip(b"\n").partition(b" ")
@@ -249,8 +217,7 @@ class PartFollower:
         rules = self.calls.rules(part.provider)
         wire, call = batch_formats.find(rules.format), self.call(part, rules)
         part = self._upload(part, wire, call)
-        to_readiness = getattr(wire, "to_readiness", None)
-        if to_readiness and not wire.is_ready(self._ask(part, to_readiness(part.file_id))):  # type: ignore[attr-defined]
+        if not self._is_ready(part, wire, part.file_id):
             return part._replace(state=REFUSED if part.tries >= MOST_TRIES else PLANNED, error="What was uploaded is not ready.")
         tries, part = part.tries, part._replace(state=SENDING, begun_s=time.time(), tries=0, sends=part.sends + 1)
         self.save(part)
@@ -264,6 +231,11 @@ class PartFollower:
             return part._replace(error=_text(error))
         return self._with_status(part._replace(state=RUNNING, batch_id=status.id, error=""), status)
 
+    def _is_ready(self, part: NativePart, wire: BatchFormat, file_id: str) -> bool:
+        """Raises Refused, Unsure, APIError."""
+        to_readiness = getattr(wire, "to_readiness", None)
+        return to_readiness is None or wire.is_ready(self._ask(part, to_readiness(file_id)))  # type: ignore[attr-defined]
+
     def _upload(self, part: NativePart, wire: BatchFormat, call: BatchCall) -> NativePart:
         """Raises Refused, Unsure, APIError."""
         if part.file_id:
@@ -274,6 +246,11 @@ class PartFollower:
             except Unsure as error:
                 if error.status != EXISTS:
                     raise
+                file_id = wire.read_upload({}, call)
+                if self._is_ready(part, wire, file_id):  # whoever died had uploaded it
+                    return part._replace(file_id=file_id)
+                if part.tries < MOST_LOOKS:
+                    raise  # it may have been
         upload = wire.to_upload(self._items(part), call)
         if upload:
             part = part._replace(file_id=wire.read_upload(self._ask(part, upload), call))
@@ -344,8 +321,8 @@ def _text(error: Exception) -> str:
 
 
 def is_over(batch: Batch) -> bool:
-    """Whether nothing more is to be asked for it."""
-    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"])
+    """Whether nothing more is to be asked for in batches of its providers, and what runs there is to be cancelled."""
+    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"] - LAST_S)
 
 
 def give_up_s(batch: Batch) -> float:

@@ -31,10 +31,10 @@ from haimaker.batches.native import (
     is_due,
     is_over,
     items_of,
-    plan_parts,
     read_parts,
 )
 from haimaker.batches.native_answers import FolderFiles, PartAnswers
+from haimaker.batches.native_plan import plan_parts
 from haimaker.batches.place import LineWorker, Place
 from haimaker.http.client import TransportError
 from haimaker.http.errors import APIError

@@ -4,10 +4,9 @@ aside there. Without this the worst case of all their lines would count as spent
 import time
 from collections.abc import Mapping
 
-from haimaker.accounts.cache import SUCCESSOR
 from haimaker.batches import COMPLETION_WINDOW_S, Batch, BatchDirectory
 from haimaker.batches.beginning import open_pools
-from haimaker.store import Account, Store
+from haimaker.store import SUCCESSOR, Account, Store
 from haimaker.stored_files import owner_of
 
 PAGE = 100

@@ -15,8 +15,9 @@ from haimaker.http.proxies import DEFAULT_PORTS
 MOST_TOGETHER = 65_536
 """A larger body is not worth its copy."""
 UNSAFE_IN_TARGET = re.compile(r"[^!-~]")
-UNSAFE = re.compile(r"[\x00\r\n\u0100-\U0010ffff]")
-"""What would end a header and begin another one or the body, and what its bytes have no place for."""
+UNSAFE = re.compile(r"[^\x01-\x09\x0b\x0c\x0e-\xff]")
+"""What would end a header and begin another one or the body, and what its bytes have no place for. By what it is not: a set with
+most of Unicode in it takes 3 ms of a start to compile."""
 
 
 def encode_head(method: str, target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:

@@ -6,6 +6,9 @@ from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
 
+STEP = 200
+"""Entries of a list that are encoded at once."""
+
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:
     """The response for an error, with OpenAI's body or with that of the client's format."""
@@ -20,4 +23,18 @@ def origin_of(headers: Mapping[str, str]) -> str:
 
 
 def json_response(body: JSON | list[JSON]) -> Response:
-    return Response(200, {"content-type": "application/json"}, dumps(body))
+    return Response(200, {"content-type": "application/json"}, _encode(body))
+
+
+def _encode(body: JSON | list[JSON]) -> bytes:
+    """In steps, where a list is long: the encoder lets no other thread do anything before it has done."""
+    if isinstance(body, list):
+        steps = (dumps(body[begin : begin + STEP])[1:-1] for begin in range(0, len(body), STEP))
+        return b"[" + b",".join(steps) + b"]"
+    if all(not isinstance(value, list) or len(value) <= STEP for value in body.values()):
+        return dumps(body)
+    fields = (
+        dumps({name: 0})[1:-2] + _encode(value) if isinstance(value, list) else dumps({name: value})[1:-1]
+        for name, value in body.items()
+    )
+    return b"{" + b",".join(fields) + b"}"

@@ -9,6 +9,8 @@ AUTO = "haimaker/auto"
 """The name under which the gateway chooses the model itself."""
 ROUTABLE = r"[^\s/]+(/\S+)?"
 """What a configuration may name as a model: a route, a bare name or `provider/model`."""
+OWN_NAME = r"[^\s/]+(/\S+|( [^\s/]+)*)"
+"""What it may call a route: also some words, which people are shown in a list of models."""
 
 RUNS_TOOLS = re.compile(r"\bclaude\b")
 READS_FREE = re.compile(r"\b(?:gemini|sonar)\b")

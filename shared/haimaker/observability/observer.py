@@ -72,7 +72,7 @@ class Observer:
         fields = fields_of(record)
         if self.otlp:
             self.otlp.request(record, fields, attempts, headers)
-        self._count("request", fields, metrics.record_counts(record))
+        self._count("request", fields, metrics.record_counts(record) if self.metrics_on else {})
 
     def denied(self, operation: str, request_id: str, error: APIError) -> None:
         """Logs a request that was answered without asking a provider."""
@@ -116,6 +116,7 @@ class Observer:
     def budget_alert(self, alert: BudgetAlert, name: str = "") -> None:
         """Logs that an account, which people know by `name`, has spent a part of its budget, or all of its soft budget, and sends
         it to the deployer's webhook, which may take `ALERT_WAIT_S`. It blocks nothing."""
+        name = name or alert.alias
         usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
         fields: JSON = {"operation": "settle", "account": alert.account_id, **({"account_name": name} if name else {}), **usd}
         is_soft = alert.percent is None

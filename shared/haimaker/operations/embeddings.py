@@ -131,9 +131,7 @@ class EmbeddingRequest(OperationRequest):
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
         items = [item for body in bodies for item in sorted(body["data"], key=_index)]
         data = [{**item, "index": index} for index, item in enumerate(items)]
-        used = [result.usage or self.usage_from(body.get("usage") or {}) for result, body in zip(results, bodies, strict=True)]
-        tokens = usage.sum_usages(used)
-        return Result({**bodies[0], "data": data, "usage": self.usage_object(tokens)})
+        return Result({**bodies[0], "data": data, "usage": self.usage_object(self.sum_usage(results))})
 
     def build_result(self, model: str, vectors: Sequence[Sequence[float]], tokens: Usage | None) -> Result:
         """OpenAI's answer of the vectors of all inputs, in their order."""

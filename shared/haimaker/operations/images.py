@@ -125,8 +125,7 @@ class ImageRequest(OperationRequest):
     def merge(self, results: Sequence[Result]) -> Result:
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
         data = [item for body in bodies for item in body["data"]]
-        said = [result.usage or self.usage_from(body.get("usage") or {}) for result, body in zip(results, bodies, strict=True)]
-        return Result({**bodies[0], "data": data, "usage": self.usage_object(usage.sum_usages(said))})
+        return Result({**bodies[0], "data": data, "usage": self.usage_object(self.sum_usage(results))})
 
     def usage_object(self, tokens: Usage) -> JSON:
         """As OpenAI's images have it, and in chat's names as well."""

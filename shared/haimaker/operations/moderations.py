@@ -17,7 +17,7 @@ from haimaker.media import images as media_images
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
 from haimaker.operations.moderation_results import IMAGE, TEXT, merge_moderations
-from haimaker.operations.operation import OperationRequest, Result
+from haimaker.operations.operation import OperationRequest, Result, sum_said_usage
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import SomeText
@@ -150,8 +150,7 @@ class ModerationRequest(OperationRequest):
         for piece, body in zip(self._small(), bodies, strict=True):
             (result,) = body["results"]
             found[piece.result] = merge_moderations(found[piece.result], result) if piece.result in found else result
-        used = [result.usage for result in results if result.usage]
-        return Result({**bodies[0], "results": list(found.values())}, usage.sum_usages(used) if len(used) == len(results) else None)
+        return Result({**bodies[0], "results": list(found.values())}, sum_said_usage(results))
 
     def build_result(self, attempt: Attempt, results: Sequence[JSON], body: JSON, tokens: Usage | None) -> Result:
         """OpenAI's answer; `body` is what else there is to say."""

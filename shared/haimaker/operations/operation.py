@@ -67,6 +67,12 @@ class Result(NamedTuple):
     """The answer in the client's own format, as the provider gave it; `body` is then what the gateway reads of it."""
 
 
+def sum_said_usage(results: Sequence[Result]) -> Usage | None:
+    """What the parts of a request used together; None where one of them does not say it."""
+    used = [result.usage for result in results if result.usage]
+    return usage.sum_usages(used) if len(used) == len(results) else None
+
+
 OUR_SIGNATURE = "haimaker"
 """How the signature of thinking begins that the gateway shows in place of a vendor's."""
 
@@ -247,6 +253,10 @@ class OperationRequest:
         tokens = trusted_usage(self.usage_from(said), attempt)
         counts = tokens.prompt or tokens.completion or costs.other_units(tokens) or tokens.reported_units is not None
         return tokens if counts else None
+
+    def sum_usage(self, results: Sequence[Result]) -> Usage:
+        """What the parts used together, by what each says of itself or else in its body."""
+        return usage.sum_usages([result.usage or self.usage_from(result.body.get("usage") or {}) for result in results])
 
     def measure(self, result: Result) -> int:
         """Bytes of what a model wrote, for an estimate."""

@@ -15,7 +15,7 @@ from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.lean_pydantic import Field, StrictBool, StrictInt, ValidationError
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CommonFields, raise_validation_error, with_model
-from haimaker.operations.operation import OperationRequest, Result
+from haimaker.operations.operation import OperationRequest, Result, sum_said_usage
 from haimaker.pricing import usage
 from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_ITEMS, MAX_PARTS, Name, SomeText
@@ -147,11 +147,10 @@ class RerankRequest(OperationRequest):
     def merge(self, results: Sequence[Result]) -> Result:
         """A model gives each pair of query and document its own score, so that scores of several calls compare."""
         bodies: list[JSON] = [result.body for result in results if isinstance(result.body, dict)]
-        used = [result.usage for result in results if result.usage]
-        tokens = usage.sum_usages(used) if len(used) == len(results) else None
         head = {name: value for name, value in bodies[0].items() if name not in ("results", "data", "meta", "usage")}
         meta = {name: value for name, value in bodies[0]["meta"].items() if name not in ("billed_units", "tokens")}
-        return self.build_result({**head, "meta": meta}, [result for body in bodies for result in body["results"]], tokens)
+        ranked = [result for body in bodies for result in body["results"]]
+        return self.build_result({**head, "meta": meta}, ranked, sum_said_usage(results))
 
     def build_result(self, body: JSON, results: Sequence[JSON], tokens: Usage | None) -> Result:
         """Cohere's answer of results of any order, as the client asked for them; `body` is what else there is to say."""

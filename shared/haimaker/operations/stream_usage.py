@@ -78,8 +78,8 @@ class ResultUsage:
     ) -> tuple[Usage, bool] | None:
         if known is not None:
             return None
-        told = [tokens for end in self.ends if (tokens := self.request.read_usage(end.body, attempt))]
-        return (usage.sum_usages(told), False) if told else (self.request.estimate_usage(attempt, sent_bytes), True)
+        counted = [tokens for end in self.ends if (tokens := self.request.read_usage(end.body, attempt))]
+        return (usage.sum_usages(counted), False) if counted else (self.request.estimate_usage(attempt, sent_bytes), True)
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
         if not self.ends:
@@ -130,15 +130,15 @@ class TextUsage:
         self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
     ) -> tuple[Usage, bool] | None:
         """As its provider counted, at least what arrived of one that was cut, else an estimate."""
-        told = self._read_usage(self.provider_usage, attempt) or so_far
-        if told is None and cut and self.so_far:
-            told = self._read_usage(self.so_far, attempt)
-        tokens = told or self.request.estimate_usage(attempt, self.text_bytes)
+        counted = self._read_usage(self.provider_usage, attempt) or so_far
+        if counted is None and cut and self.so_far:
+            counted = self._read_usage(self.so_far, attempt)
+        tokens = counted or self.request.estimate_usage(attempt, self.text_bytes)
         uncounted = max(0, usage.estimate_tokens(self.text_bytes) - tokens.completion) if cut else 0
-        return replace(tokens, output=tokens.output + uncounted), told is None or uncounted > 0
+        return replace(tokens, output=tokens.output + uncounted), counted is None or uncounted > 0
 
-    def _read_usage(self, told: JSON | None, attempt: Attempt) -> Usage | None:
-        return self.request.read_usage({**(self.head or {}), "usage": told}, attempt)
+    def _read_usage(self, used: JSON | None, attempt: Attempt) -> Usage | None:
+        return self.request.read_usage({**(self.head or {}), "usage": used}, attempt)
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
         """The chunk that tells the usage; none if the client did not ask for one."""

@@ -315,6 +315,8 @@ class NativeBatches:
     """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
     lacks: tuple[str, ...] = ()
     """Fields of a call's body that none may have."""
+    alike: tuple[str, ...] = ()
+    """Fields of a call's body, and of its objects, which all lines of one batch have to have alike."""
     needs_deployment: bool = False
     """Whether batches need deployments of their own, which the deployer names."""
     needs: tuple[str, ...] = ()
@@ -329,6 +331,8 @@ class NativeBatches:
     upload: str = "/files"
     purpose: str = "batch"
     """Of an uploaded file, and where it is uploaded."""
+    files_last_s: int = 0
+    """After which what is uploaded, and the answers, are deleted there, where that can be asked for."""
     names_file: bool = False
     """Whether the name of the file stands in a field of its own as well."""
     lines_have_url: bool = True

@@ -143,6 +143,8 @@ PROVIDER = Provider(
         "vertex",
         (":generateContent", ":rawPredict"),
         lacks=("cachedContent", "serviceTier", "stream"),
+        # Lines become a table, with one type a field.
+        alike=("tools", "generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
         needs=("bucket",),
         hosts={
             "storage": Provider(

@@ -15,7 +15,7 @@ from haimaker.accounts.sign_in import read_sign_in
 from haimaker.http.values import AttemptTimeouts
 from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import ModelInfo
-from haimaker.models.names import AUTO, ROUTABLE
+from haimaker.models.names import AUTO, OWN_NAME, ROUTABLE
 from haimaker.observability.redaction import BUILT_IN, Redaction
 from haimaker.providers.provider import BatchAccount
 from haimaker.providers.registry import NAMES, ONLINE, find, get
@@ -66,7 +66,7 @@ def _config(file: TomlTable) -> Config:
     auto = file.pop("auto", {})
     accounts = file.get_named_tables("accounts", ACCOUNT, _account)
     config = Config(
-        routes=file.get_named_tables("routes", ROUTABLE, _route, defaults=defaults),
+        routes=file.get_named_tables("routes", OWN_NAME, _route, defaults=defaults),
         prices=file.get_named_tables("prices", TARGET, _price),
         base_models=file.get_named_tables("models", TARGET, partial(_base_model, accounts)),
         default=default,
@@ -123,7 +123,7 @@ def _route(name: str, table: TomlTable) -> Route:
 
 def _settings(table: TomlTable) -> Route:
     """The fields that a route and `defaults` have in common."""
-    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=ROUTABLE, example=EXAMPLE) for name in FALLBACKS)
+    fallbacks, for_context, for_policy = (table.get_strs(name, pattern=OWN_NAME, example=EXAMPLE) for name in FALLBACKS)
     return Route(
         (),
         fallbacks,

@@ -19,6 +19,7 @@ from haimaker.lean_dataclasses import dataclass, field
 from haimaker.store.documents import Documents
 
 if TYPE_CHECKING:
+    from haimaker.store.account_query import AccountQuery
     from haimaker.store.totals import By, Total
 
 UNLIMITED = 10**17
@@ -31,6 +32,9 @@ MAX_MODELS_HELD = 8
 
 MAX_REPLACED = 9
 """Accounts that one remembers to have replaced, besides the first of them."""
+
+SUCCESSOR = "successor"
+"""The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 
 ALERT_PERCENTS = (50, 80, 100)
 """Of a budget, at which the deployer is told."""
@@ -207,6 +211,8 @@ class BudgetAlert:
     percent: int | None = None
     """Of the budget; None for the soft budget."""
     window_end_s: int = NEVER_S
+    alias: str = ""
+    """What people call the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,10 @@ class Store(Protocol):
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
         """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
 
+    def find_accounts(self, query: "AccountQuery", offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
+        """So many of the accounts that a query finds, after as many, and how many it finds in all. The number of all of a kind may
+        have those in it that only stand for another one."""
+
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         """Grants the reservation if every limit allows it, in one write that checks and reserves. On the way it renews a budget
         window that has ended, and charges expired reservations as `lost`."""
@@ -350,7 +360,21 @@ class Store(Protocol):
 
     def totals(self, by: "By", first_day: str, last_day: str, account_id: str | None = None) -> Sequence["Total"]:
         """Daily totals of all accounts, or of one, in the order of day and name; both days are included. Where they
-        are rolled up from the records, the last moments may be missing."""
+        are rolled up from the records, the last moments may be missing. Raises TooManyRecords."""
+
+    def sums(
+        self, by: "By", first_day: str, last_day: str, *, daily: bool = True, top: int | None = None
+    ) -> tuple[Sequence["Total"], int]:
+        """The totals of all accounts by day, or with an empty day those of all these days together. With `top` only the names that
+        cost most have rows of their own, what all others had is without a name, and the number says how many others there are.
+        Raises TooManyRecords."""
+
+    def dearest(
+        self, account_id: str | None, since_s: float, until_s: float, after: str | None = None, limit: int = 100
+    ) -> tuple[Sequence[Record], str | None, int | None]:
+        """A page of the records that cost most, of one account or of all, the later first of those that cost the same; the cursor
+        of the next page; and, where not all of that time were looked at, how many of the newest were. A record's cursor is
+        `ledger.cost_key` of it. Raises TooManyRecords."""
 
 
 def minute_of(now_s: float) -> int:

@@ -12,17 +12,31 @@ from haimaker.lean_dataclasses import dataclass
 from haimaker.store import Record, Reservation, StoreUnavailable, TooManyRecords, ledger, tables
 from haimaker.store.dynamo_calls import PAGE_OF_ITEMS, ConditionFailed, DynamoTable
 from haimaker.store.tables import DAY_S, PARTS, RETENTION_S, Item
-from haimaker.store.totals import AMOUNTS, By, Total, day_to_s, each_item, sum_records, total
+from haimaker.store.totals import (
+    AMOUNTS,
+    MAX_ROWS,
+    By,
+    Total,
+    day_to_s,
+    each_item,
+    keep_top,
+    sum_over_days,
+    sum_records,
+    total,
+)
 
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
 BEFORE_ALL = "0"
 LAST_NAME = "\U0010ffff"
-MAX_TOTALS = 10**6
 SMALL_PAGE, LARGE_PAGE = 10, 1_000
 """Keys, or totals, that are read at a time: where only some may be wanted, and where all are."""
 MAX_SUMMED = 50_000
 """Records that one sum adds up where no total of a day serves it."""
+LOOKED_AT = 1_000
+"""The newest records, of which the dearest are found: no index has what they cost, and each is read for it."""
+MAX_ADDED = 10 * MAX_ROWS
+"""Totals that one sum adds up, whose rows may be fewer."""
 JOIN_TRIES = 5
 
 
@@ -97,6 +111,16 @@ class DynamoRecords:
         items = self.calls.read_all(self.records_table, ("id",), found[:limit])
         return [tables.record(item) for item in items], found[limit - 1]["started"] if len(found) > limit else None
 
+    def dearest(
+        self, account_id: str | None, since_s: float, until_s: float, after: str | None, limit: int
+    ) -> tuple[Sequence[Record], str | None, int | None]:
+        """See `Store.dearest`: of the newest, whose cost is read from each."""
+        newest, more = self.page(account_id, since_s, until_s, None, LOOKED_AT, newest_first=True)
+        ordered = sorted(newest, key=ledger.cost_key, reverse=True)
+        found = [record for record in ordered if after is None or ledger.cost_key(record) < after]
+        cursor = ledger.cost_key(found[limit - 1]) if len(found) > limit else None
+        return found[:limit], cursor, len(newest) if more else None
+
     def not_in_totals(self, since_s: float, until_s: float) -> Iterator[Item]:
         """Items of records of this time that the stream has not added to the daily totals."""
         keys = self._keys(None, ledger.sort_key(since_s), ledger.sort_key(until_s), LARGE_PAGE, newest_first=False)
@@ -128,12 +152,30 @@ class DynamoRecords:
             return sum_records(pages, by)
         if account_id and by != "day":
             return sum_records(self._bounded(account_id, day_to_s(first_day), day_to_s(last_day) + DAY_S), by)
+        rows = self._counted(by, first_day, last_day, account_id)
+        if len(rows) > MAX_ROWS:
+            raise TooManyRecords
+        return rows
+
+    def sums(self, by: By, first_day: str, last_day: str, *, daily: bool, top: int | None) -> tuple[Sequence[Total], int]:
+        """See `Store.sums`."""
+        found = self._counted(by, first_day, last_day, None) if self.rolled_up else self.totals(by, first_day, last_day, None)
+        rows, others = keep_top(found, top) if top is not None else (found, 0)
+        rows = rows if daily else sorted(sum_over_days(rows), key=lambda row: (not row.name, row.name))
+        if len(rows) > MAX_ROWS:
+            raise TooManyRecords
+        return rows, others
+
+    def _counted(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
+        """Raises TooManyRecords."""
         span = ("sk", f"{by}#{first_day}", f"{by}#{last_day}#{LAST_NAME}")
         partitions = [account_id] if account_id else ["total", *(f"total#{part}" for part in range(1, PARTS))]
         sums: dict[tuple[str, str], Counter[str]] = {}
         for name in partitions:
             items = self.calls.query(self.accounts_table, None, ("pk", name), span, LARGE_PAGE, backwards=False)
-            for item in islice(items, MAX_TOTALS):
+            for item in items:
+                if len(sums) > MAX_ADDED:
+                    raise TooManyRecords
                 _, day, *rest = item["sk"].split("#", 2)
                 place = (day, "" if by == "day" else rest[0])
                 sums.setdefault(place, Counter()).update({amount: int(item.get(amount, 0)) for amount in AMOUNTS})

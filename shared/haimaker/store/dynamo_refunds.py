@@ -3,10 +3,15 @@
 The account's total is corrected by its records; see `local/command_line/reconcile.py`.
 """
 
+from collections.abc import Callable
+
 from haimaker.store import Record, StoreThrottled, dynamo_models, tables
 from haimaker.store.dynamo_calls import ConditionFailed
+from haimaker.store.dynamo_expressions import CORRECT
 from haimaker.store.dynamo_records import DynamoRecords
+from haimaker.store.dynamo_shards import Shards
 from haimaker.store.model_counters import ModelRefund, is_charged_in_window, model_refunds
+from haimaker.store.tables import Item
 
 TRIES = 5
 GIVE_BACK = "SET #b0 = #b0 - :returned"
@@ -52,3 +57,23 @@ def _give_back(records: DynamoRecords, lost: Record, refund: ModelRefund) -> Non
                 continue
         return
     raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
+
+
+def correct(
+    shards: Shards,
+    update: Callable[[tuple[str, int], str, str, Item], Item],
+    read: Callable[[str], Item | None],
+    account_id: str,
+    total_nanousd: int,
+    changes: Item,
+) -> bool:
+    """As `Store.correct`: `changes` are the difference and what of it counts in this window."""
+    items = shards.read_all(account_id)
+    if len(items) > 1:
+        is_seen = sum(item["total_spend"] for item in items) == total_nanousd
+        return is_seen and shards.correct(items, CORRECT, changes)
+    try:
+        update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
+    except ConditionFailed as failed:
+        return failed.repeated and ((read(account_id) or {}).get("total_spend") == total_nanousd + changes[":difference"])
+    return True

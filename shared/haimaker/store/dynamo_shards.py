@@ -11,7 +11,7 @@ No money is anywhere but in a shard, so that nothing can be spent twice, and a r
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from zlib import crc32
 
 from haimaker.http.values import JSON
@@ -97,12 +97,17 @@ class Shards:
 
     def with_rest(self, main: Item) -> list[Item]:
         """All items of an account, its own first, which was just read."""
-        self.learn(main)
-        number = main.get("shards", 1)
-        if number == 1:
-            return [main]
-        places = [tables.plain_key(main["pk"], shard) for shard in range(1, number)]
-        return [main, *self.calls.read_all(self.table, ("pk", "sk"), places)]
+        [items] = self.with_all_rests([main])
+        return items
+
+    def with_all_rests(self, mains: Sequence[Item]) -> Iterator[list[Item]]:
+        """The same of several accounts."""
+        places = [tables.plain_key(main["pk"], shard) for main in mains for shard in range(1, main.get("shards", 1))]
+        rests = {item["pk"]: item for item in self.calls.read_all(self.table, ("pk", "sk"), places)}
+        for main in mains:
+            self.learn(main)
+            names = (tables.shard_name(main["pk"], shard) for shard in range(1, main.get("shards", 1)))
+            yield [main, *(rests[name] for name in names if name in rests)]
 
     def read_all(self, account_id: str) -> list[Item]:
         """All items of an account; none if there is no such account. A transfer between two of them may be seen by half."""

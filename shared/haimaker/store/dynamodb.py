@@ -9,7 +9,6 @@ adds differences. Each write may be repeated when its answer was lost.
 import time
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from itertools import islice
 
 from haimaker.aws.client import AWSClient
 from haimaker.lean_dataclasses import replace
@@ -33,13 +32,13 @@ from haimaker.store import (
     minute_of,
     tables,
 )
+from haimaker.store.account_query import AccountQuery
 from haimaker.store.dynamo_calls import ConditionFailed, DynamoTable
 from haimaker.store.dynamo_documents import DynamoDocuments
 from haimaker.store.dynamo_expressions import (
     ALLOWS_REQUEST,
     ALLOWS_TOKENS,
     CHARGE,
-    CORRECT,
     EXISTS,
     GIVE_BACK,
     HELD,
@@ -47,7 +46,8 @@ from haimaker.store.dynamo_expressions import (
     RENEW,
     RENEW_MODEL,
 )
-from haimaker.store.dynamo_records import AFTER_ALL, DynamoRecords
+from haimaker.store.dynamo_lists import DynamoLists
+from haimaker.store.dynamo_records import DynamoRecords
 from haimaker.store.dynamo_shards import Shards, is_torn, owes
 from haimaker.store.model_counters import model_charges, model_releases, model_repairs
 from haimaker.store.tables import Item
@@ -80,6 +80,7 @@ class DynamoStore:
         self._calls = DynamoTable(dynamo)
         self.documents = DynamoDocuments(self._calls, accounts_table)
         self.shards = Shards(self._calls, accounts_table, clock)
+        self.lists = DynamoLists(self._calls, accounts_table, self.shards, clock)
         self.kept = DynamoRecords(self._calls, accounts_table, records_table, clock, rolled_up, by_day)
         self._clock = clock
 
@@ -126,13 +127,10 @@ class DynamoStore:
         return True
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
-        span = ("created", tables.start_key(after), AFTER_ALL)
-        keys = self._calls.query(self._accounts, "by_kind", ("kind", kind), span, limit + 1, backwards=False)
-        found = list(islice(keys, limit + 1))
-        items = self._calls.read_all(self._accounts, ("pk", "sk"), found[:limit])
-        now_s = self._clock()
-        balances = [tables.total_balance(self.shards.with_rest(item), now_s) for item in items]
-        return balances, found[limit - 1]["created"] if len(found) > limit else None
+        return self.lists.page(kind, after, limit)
+
+    def find_accounts(self, query: AccountQuery, offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
+        return self.lists.find(query, offset, limit)
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         account_id, roomy = reservation.account_id, None
@@ -160,6 +158,10 @@ class DynamoStore:
         raise StoreThrottled("DynamoDB UpdateItem: too many writers of one account")
 
     def release(self, reservation: Reservation) -> bool:
+        if ledger.may_be_lost(reservation, self._clock()):  # who charges it as lost has its record written, or finds this one
+            kept, _ = self.kept.keep(ledger.free_record(reservation), reservation)
+            ended = self._end(reservation, self.kept.join(kept, reservation), reservation.tokens if kept.status == "lost" else 0)
+            return ended is not None and kept.status != "lost"
         more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
         names = {"#rid": reservation.request_id, **tables.minute_names(reservation.now_s), **more.names}
         values = {**more.values, ":amount": reservation.amount_nanousd, ":tokens": reservation.tokens, ":one": 1}
@@ -190,15 +192,7 @@ class DynamoStore:
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
         changes = {":difference": difference_nanousd, ":counted": difference_nanousd - earlier_nanousd}
-        items = self.shards.read_all(account_id)
-        if len(items) > 1:
-            is_seen = sum(item["total_spend"] for item in items) == total_nanousd
-            return is_seen and self.shards.correct(items, CORRECT, changes)
-        try:
-            self._update((account_id, 0), CORRECT, "total_spend = :total", {**changes, ":total": total_nanousd})
-        except ConditionFailed as failed:
-            return failed.repeated and ((self._read(account_id) or {}).get("total_spend") == total_nanousd + difference_nanousd)
-        return True
+        return dynamo_refunds.correct(self.shards, self._update, self._read, account_id, total_nanousd, changes)
 
     def amend(self, record: Record) -> bool:
         return dynamo_refunds.amend(self.kept, record)
@@ -220,6 +214,16 @@ class DynamoStore:
 
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
         return self.kept.totals(by, first_day, last_day, account_id)
+
+    def sums(
+        self, by: By, first_day: str, last_day: str, *, daily: bool = True, top: int | None = None
+    ) -> tuple[Sequence[Total], int]:
+        return self.kept.sums(by, first_day, last_day, daily=daily, top=top)
+
+    def dearest(
+        self, account_id: str | None, since_s: float, until_s: float, after: str | None = None, limit: int = 100
+    ) -> tuple[Sequence[Record], str | None, int | None]:
+        return self.kept.dearest(account_id, since_s, until_s, after, limit)
 
     def _configure(self, item: Item, account: Account, main: Item, now_s: float) -> str:
         """Replaces the configuration in one of an account's items; returns its text.

@@ -39,6 +39,8 @@ from haimaker.store.model_counters import (
 )
 from haimaker.store.windows import Repair, next_window_end, window_end
 
+LATE_S = 5
+"""How far the clocks of two that see to one reservation may be apart, with what the calls of one of them take."""
 ALWAYS_SAID = frozenset({"id", "name", "created_s", "models", "tags"})
 """Fields of an account that its text has whatever they are: earlier releases read no text without them."""
 _UNSAID = Account("", "", 0)
@@ -241,6 +243,17 @@ def lost_record(reservation: Reservation) -> Record:
     return Record(reservation.request_id, key, reservation.now_s, "lost", reservation.amount_nanousd, detail)
 
 
+def may_be_lost(reservation: Reservation, now_s: float) -> bool:
+    """Whether somebody may be charging a reservation as lost, by a clock that is a little ahead."""
+    return now_s >= reservation.deadline_s - LATE_S
+
+
+def free_record(reservation: Reservation) -> Record:
+    """The record of a request that was given back when it might have been charged as lost: it cost nothing, also of its models."""
+    lost = lost_record(reservation)
+    return replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
+
+
 def with_account(kept: Record, reservation: Reservation) -> Record | None:
     """A lost request's record with one more charged account; None if the record names it already or is not of a lost request."""
     charged = kept.detail.get("charged", [])
@@ -278,7 +291,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
     """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
-        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s, balance.account.alias or "")
         for amount, percent in reservation.alerts_at
         if spent - cost < amount <= spent
     )
@@ -327,6 +340,11 @@ def sort_key(time_s: float, name: str = "") -> str:
     """A text that sorts by time, then by name; it is also the cursor of a page. Without a name it sorts before all names of its
     time."""
     return f"{round(time_s * 1_000_000):018d}" + (f"#{name}" if name else "")
+
+
+def cost_key(record: Record) -> str:
+    """A text that sorts by cost, then by time and name."""
+    return f"{record.cost_nanousd:019d}@{sort_key(record.started_s, record.request_id)}"
 
 
 def time_of_sort_key(place: str) -> float:

@@ -27,15 +27,16 @@ from haimaker.store import (
     StoreUnavailable,
     ledger,
     minute_of,
+    sqlite_listed,
     sqlite_models,
     sqlite_pools,
     sqlite_records,
     sqlite_schema,
     sqlite_totals,
 )
+from haimaker.store.account_query import AccountQuery
 from haimaker.store.ledger import Counters
 from haimaker.store.model_counters import (
-    NO_MODELS,
     is_charged_in_window,
     model_refunds,
     model_restarts,
@@ -43,12 +44,12 @@ from haimaker.store.model_counters import (
 from haimaker.store.sqlite_accounts import admit, balance, charge, read, read_reservations, release, renew, settle
 from haimaker.store.sqlite_checkpoints import PAGES_AT_MOST, Checkpoints
 from haimaker.store.sqlite_documents import SQLiteDocuments
+from haimaker.store.sqlite_reader import SQLiteReader
 from haimaker.store.sqlite_schema import Execute
-from haimaker.store.sqlite_totals import SQLiteTotals
 from haimaker.store.totals import By, Total
 from haimaker.store.windows import Repair
 
-PAGE_SIZE = 500
+PAGE_TIMEOUT_S = 60.0
 READING = "BEGIN"
 AFTER_ALL = ":"
 """Sorts behind every place in time."""
@@ -73,16 +74,20 @@ class SQLiteStore:
             self._connection = sqlite_schema.open_database(Path(path))
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
         with self._writing("open") as execute:
-            if sqlite_schema.migrate(execute):
+            version = sqlite_schema.migrate(execute)
+            if version < sqlite_schema.TOTALS_VERSION:
                 sqlite_totals.add_up(execute)
-        self.documents = SQLiteDocuments(self._reading, self._writing)
+            if version < sqlite_schema.LISTED_VERSION:
+                sqlite_listed.add_all(execute)
         self._path = Path(path)
-        self._totals = SQLiteTotals(self._path, sqlite_schema.open_database)
+        self._pages, self._sums = (SQLiteReader(self._path, sqlite_schema.open_database) for _ in range(2))
+        self.documents = SQLiteDocuments(self._reading, self._reading_page, self._writing)
         self._presence: BinaryIO | None = None
 
     def close(self) -> None:
         self._checkpoints.close()
-        self._totals.close()
+        self._pages.close()
+        self._sums.close()
         with self._lock:
             self._connection.close()
             for file in (self._presence, self._turn):
@@ -117,6 +122,7 @@ class SQLiteStore:
                 return False
             restarts = {model: Repair(-each.taken, each.window_end_s) for model, each in counters.models.items()}
             sqlite_models.restart(execute, account.id, restarts)
+            sqlite_listed.keep(execute, account)
             return True
 
     def get(self, account_id: str) -> Balance | None:
@@ -143,26 +149,29 @@ class SQLiteStore:
                 "window_end_s": restart.window_end_s if restart else counters.window_end_s,
             }
             execute(sqlite_schema.CONFIGURE, new._asdict() | changes | {"id": account.id})
+            sqlite_listed.keep(execute, account)
             return True
 
     def delete(self, account_id: str) -> bool:
         with self._writing("delete") as execute:
+            sqlite_listed.remove(execute, account_id)
             for table in ("holds", "model_counters", "pools"):
                 execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))  # noqa: S608 (constants only)
             return execute("DELETE FROM accounts WHERE id = ?", (account_id,)).rowcount == 1
 
     def accounts(self, kind: str, after: str | None = None, limit: int = 100) -> tuple[Sequence[Balance], str | None]:
         now_s = self._clock()
-        asked = {"kind": kind, "after": after or "", "limit": limit + 1, "minute": minute_of(now_s)}
-        with self._reading("accounts") as execute:
-            rows = execute(sqlite_schema.READ_PAGE, asked).fetchall()
-            models = sqlite_models.read_page(execute, asked)
-            held: dict[str, list[Reservation]] = {}
-            for each in execute(sqlite_schema.RESERVATIONS_OF_PAGE, asked):
-                held.setdefault(each[0], []).append(ledger.decode_reservation(*each))
-        found = (Counters._make((*row[:-1], models.get(row[0], NO_MODELS))) for row in rows[:limit])
-        page = [ledger.balance(counters, held.get(counters.account_id, ()), now_s) for counters in found]
-        return page, rows[limit - 1][-1] if len(rows) > limit else None
+        asked = {"kind": kind, "after": after or "", "limit": limit + 1}
+        with self._reading_page("accounts") as execute:
+            places = execute(sqlite_schema.PLACES, asked).fetchall()
+            page = sqlite_listed.read_page(execute, [account_id for account_id, _ in places[:limit]], now_s)
+        return page, places[limit - 1][-1] if len(places) > limit else None
+
+    def find_accounts(self, query: AccountQuery, offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
+        now_s = self._clock()
+        with self._reading_page("accounts") as execute:
+            ids, total = sqlite_listed.find(execute, query, offset, limit, now_s)
+            return sqlite_listed.read_page(execute, ids, now_s), total
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         with self._writing("admit") as execute:
@@ -236,17 +245,47 @@ class SQLiteStore:
         *,
         newest_first: bool = False,
     ) -> tuple[Sequence[Record], str | None]:
-        whose = "account_id = :account AND" if account_id else ""
         page = sqlite_schema.NEWEST_PAGE if newest_first else sqlite_schema.RECORDS_PAGE
-        after = after or (AFTER_ALL if newest_first else "")
-        asked = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s), "after": after}
-        with self._reading("records") as execute:
-            rows = execute(page.format(whose=whose), asked | {"limit": limit + 1}).fetchall()
+        since, until = ledger.sort_key(since_s), ledger.sort_key(until_s)
+        since, until = (since, min(until, after or AFTER_ALL)) if newest_first else (max(since, after or ""), until)
+        asked = {"account": account_id, "since": since, "until": until, "limit": limit + 1}
+        with self._reading_page("records") as execute:
+            rows = execute(page.format(whose=_whose(account_id)), asked).fetchall()
         return [sqlite_records.to_record(row) for row in rows[:limit]], rows[limit - 1][-1] if len(rows) > limit else None
 
+    def dearest(
+        self, account_id: str | None, since_s: float, until_s: float, after: str | None = None, limit: int = 100
+    ) -> tuple[Sequence[Record], str | None, int | None]:
+        cost, _, place = (after or "").partition("@")
+        page = sqlite_schema.DEAREST_PAGE.format(whose=_whose(account_id), after=sqlite_schema.AFTER_COST if after else "")
+        asked: dict[str, object] = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s)}
+        values = asked | ({"cost": int(cost), "place": place} if after else {})
+        with self._summing("dearest") as execute:
+            rows = execute(page, values | {"limit": limit + 1}).fetchall()
+        found = [sqlite_records.to_record(row) for row in rows[:limit]]
+        return found, ledger.cost_key(found[-1]) if len(rows) > limit else None, None
+
     def totals(self, by: By, first_day: str, last_day: str, account_id: str | None = None) -> Sequence[Total]:
-        with _failures("totals"):
-            return self._totals.totals(by, first_day, last_day, account_id)
+        with self._summing("totals") as execute:
+            return sqlite_totals.totals(execute, by, first_day, last_day, account_id)
+
+    def sums(
+        self, by: By, first_day: str, last_day: str, *, daily: bool = True, top: int | None = None
+    ) -> tuple[Sequence[Total], int]:
+        with self._summing("sums") as execute:
+            return sqlite_totals.sums(execute, by, first_day, last_day, daily=daily, top=top)
+
+    @contextmanager
+    def _reading_page(self, operation: str) -> "Iterator[Execute]":
+        """For what is short, beside all else. Raises StoreUnavailable."""
+        with _failures(operation), self._pages.reading(PAGE_TIMEOUT_S) as execute:
+            yield execute
+
+    @contextmanager
+    def _summing(self, operation: str) -> "Iterator[Execute]":
+        """For what may be long, one at a time. Raises StoreUnavailable, TooManyRecords."""
+        with _failures(operation), self._sums.reading(sqlite_totals.TIMEOUT_S) as execute:
+            yield execute
 
     def _reading(self, operation: str) -> "AbstractContextManager[Execute]":
         return self._transaction(operation, READING)
@@ -282,6 +321,10 @@ def _failures(operation: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise _unavailable(operation, error) from error
+
+
+def _whose(account_id: str | None) -> str:
+    return "account_id = :account AND" if account_id else ""
 
 
 def _unavailable(operation: str, error: sqlite3.Error | OSError) -> StoreUnavailable:

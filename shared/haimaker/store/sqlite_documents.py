@@ -20,10 +20,10 @@ Transaction = Callable[[str], AbstractContextManager[Execute]]
 
 
 class SQLiteDocuments:
-    """`reading` and `writing` open a transaction of the store's."""
+    """`reading` and `writing` open a transaction of the store's, `listing` one beside them."""
 
-    def __init__(self, reading: Transaction, writing: Transaction) -> None:
-        self._reading, self._writing = reading, writing
+    def __init__(self, reading: Transaction, listing: Transaction, writing: Transaction) -> None:
+        self._reading, self._listing, self._writing = reading, listing, writing
 
     def get(self, kind: str, name: str) -> Document | None:
         with self._reading("document") as execute:
@@ -31,14 +31,14 @@ class SQLiteDocuments:
         return _from_row(row) if row else None
 
     def all(self, kind: str) -> Sequence[Document]:
-        with self._reading("documents") as execute:
+        with self._listing("documents") as execute:
             return [_from_row(row) for row in execute(ALL, (kind,)).fetchall()]
 
     def page(
         self, kind: str, after: str | None = None, limit: int = 100, *, newest_first: bool = False
     ) -> tuple[Sequence[Document], bool]:
         last = (AFTER_ALL if newest_first else "") if after is None else json.dumps(after)
-        with self._reading("documents") as execute:
+        with self._listing("documents") as execute:
             rows = execute(NEWEST_PAGE if newest_first else PAGE, (kind, last, limit + 1)).fetchall()
         return [_from_row(row) for row in rows[:limit]], len(rows) > limit
 

@@ -55,10 +55,26 @@ CREATE TABLE pools (
     account_id TEXT NOT NULL, pool TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (account_id, pool)
 ) WITHOUT ROWID;
 """
-STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS, POOLS)
+# What a list looks at of an account, which changes seldom: an account itself is written with each request. And the indexes of
+# records have the cost, so that it takes no record to find the dearest.
+LISTED = """
+CREATE TABLE listed (
+    kind TEXT NOT NULL, created TEXT NOT NULL, id TEXT NOT NULL, alias TEXT NOT NULL, team_id TEXT NOT NULL, user_id TEXT NOT NULL,
+    name TEXT NOT NULL, searched TEXT NOT NULL, blocked INTEGER NOT NULL, expires_s INTEGER NOT NULL, budget INTEGER NOT NULL,
+    PRIMARY KEY (kind, created)
+) WITHOUT ROWID;
+CREATE INDEX listed_by_team ON listed (kind, team_id, created);
+DROP INDEX records_by_account;
+DROP INDEX records_by_time;
+CREATE INDEX records_by_account ON records (account_id, started, cost_nanousd);
+CREATE INDEX records_by_time ON records (started, cost_nanousd);
+"""
+STEPS = (SCHEMA, DOCUMENTS, MODEL_COUNTERS, TOTALS, POOLS, LISTED)
 """What each version adds to the one before it."""
 TOTALS_VERSION = STEPS.index(TOTALS) + 1
 """From which on there are daily totals; those of earlier records are added up when a file is brought up to it."""
+LISTED_VERSION = STEPS.index(LISTED) + 1
+"""From which on accounts are listed; those that there are get listed when a file is brought up to it."""
 SCHEMA_VERSION = len(STEPS)
 # A request counts in the stored minute, or in the next by a clock that is a little late; any other minute starts anew.
 IN_MINUTE = "minute IN (:minute, :minute + 1)"
@@ -71,9 +87,10 @@ READ_TO_RESERVE = f"""SELECT {COUNTERS},
     EXISTS (SELECT 1 FROM model_counters WHERE account_id = :id AND window_end_s <= :now),
     EXISTS (SELECT 1 FROM holds WHERE account_id = :id AND (deadline_s <= :now OR request_id = :request))
     FROM accounts WHERE id = :id"""  # noqa: S608
-PAGE = "FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"
-READ_PAGE = f"SELECT {COUNTERS}, created {PAGE}"
-RESERVATIONS_OF_PAGE = f"SELECT account_id, request_id, hold FROM holds WHERE account_id IN (SELECT id {PAGE})"  # noqa: S608
+PLACES = "SELECT id, created FROM accounts WHERE kind = :kind AND created > :after ORDER BY created LIMIT :limit"
+IDS = "(SELECT value FROM json_each(:ids))"
+READ_PAGE = f"SELECT {COUNTERS} FROM accounts WHERE id IN {IDS}"  # noqa: S608
+RESERVATIONS_OF_PAGE = f"SELECT account_id, request_id, hold FROM holds WHERE account_id IN {IDS}"  # noqa: S608
 ADD = f"INSERT OR IGNORE INTO accounts VALUES ({', '.join('?' * 18)})"  # noqa: S608
 RESERVE = f"""UPDATE accounts SET remaining = remaining - :amount, free_slots = free_slots - 1, requests_left = :requests_left,
     tokens_left = :tokens_left, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END WHERE id = :id"""  # noqa: S608
@@ -96,7 +113,7 @@ CONFIGURE = """UPDATE accounts SET config = :config, version = version + 1, bloc
 MODELS = f"""model, taken, window_end_s, CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END,
     CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END FROM model_counters"""
 READ_MODELS = f"SELECT {MODELS} WHERE account_id = :id"
-MODELS_OF_PAGE = f"SELECT account_id, {MODELS} WHERE account_id IN (SELECT id {PAGE})"
+MODELS_OF_PAGE = f"SELECT account_id, {MODELS} WHERE account_id IN {IDS}"
 RESERVE_MODEL = f"""INSERT INTO model_counters VALUES (:id, :model, :amount, :never, :minute, :requests, :tokens)
     ON CONFLICT DO UPDATE SET taken = taken + :amount, requests = CASE WHEN {IN_MINUTE} THEN requests ELSE 0 END + :requests,
     tokens = CASE WHEN {IN_MINUTE} THEN tokens ELSE 0 END + :tokens, minute = CASE WHEN {IN_MINUTE} THEN minute ELSE :minute END"""  # noqa: S608
@@ -111,12 +128,15 @@ CORRECT = """UPDATE accounts SET remaining = remaining - :difference + :earlier,
     WHERE id = :id AND total_spend = :total"""
 AMEND = "UPDATE records SET status = :status, cost_nanousd = :cost, detail = :detail WHERE id = :id AND status = 'lost'"
 RECORDS = "SELECT id, account_id, started_s, status, cost_nanousd, detail, started FROM records"
-RECORDS_PAGE = (
-    f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started > :after ORDER BY started LIMIT :limit"
-)
-NEWEST_PAGE = (
-    f"{RECORDS} WHERE {{whose}} started >= :since AND started < :until AND started < :after ORDER BY started DESC LIMIT :limit"
-)
+# One bound on each side: of two SQLite would take the first, and read again what pages before had. No record is at a bound without
+# a name, so that what is later than it begins with it.
+IN_TIME = "{whose} started > :since AND started < :until"
+RECORDS_PAGE = f"{RECORDS} WHERE {IN_TIME} ORDER BY started LIMIT :limit"
+NEWEST_PAGE = f"{RECORDS} WHERE {IN_TIME} ORDER BY started DESC LIMIT :limit"
+DEAREST_PAGE = f"""{RECORDS} WHERE started IN (
+    SELECT started FROM records WHERE {IN_TIME} {{after}} ORDER BY cost_nanousd DESC, started DESC LIMIT :limit
+) ORDER BY cost_nanousd DESC, started DESC"""  # noqa: S608
+AFTER_COST = "AND (cost_nanousd, started) < (:cost, :place)"
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -135,18 +155,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(execute: Execute) -> bool:
-    """Brings the schema to SCHEMA_VERSION; returns whether what the file has already is in no totals yet, which it had not from the
-    start. A later version adds its own step here and keeps those before it."""
+def migrate(execute: Execute) -> int:
+    """Brings the schema to SCHEMA_VERSION; returns the version that the file had, 0 of a new one. A later version adds its own step
+    here and keeps those before it."""
     version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(
-            f"the file has version {version}, made by a newer program that knows more than {SCHEMA_VERSION}"
+            f"the file has version {version}, of a newer haimaker than this, which reads {SCHEMA_VERSION}: "
+            "run that one, or restore a backup"
         )
-    if version == SCHEMA_VERSION:
-        return False
     for step in STEPS[version:]:
         for statement in filter(str.strip, step.split(";")):
             execute(statement)
-    execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return version < TOTALS_VERSION
+    if version < SCHEMA_VERSION:
+        execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return version

@@ -1,28 +1,17 @@
 """Daily totals in SQLite. Those of all accounts are counted in the transaction that adds a record, so that a report costs the same
-whether there are a thousand requests or a million; those of one account are added up from its records when they are asked for.
-
-Reading is done on a connection of its own: a reader of a file with a write-ahead log waits for no writer, and no writer for it
-(https://www.sqlite.org/wal.html#concurrency). SQLite lets go of Python's lock while it adds. A sum that takes too long is given up.
-"""
+whether there are a thousand requests or a million; those of one account are added up from its records when they are asked for."""
 
 import json
-import sqlite3
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from haimaker.store import Record, StoreThrottled, TooManyRecords, ledger
+from haimaker.store import Record, TooManyRecords, ledger
 from haimaker.store.sqlite_schema import Execute
-from haimaker.store.totals import AMOUNTS, DAY_S, By, Total, amounts_of, day_to_s, names_of, to_day, total
+from haimaker.store.totals import AMOUNTS, DAY_S, MAX_ROWS, By, Total, amounts_of, day_to_s, names_of, to_day, total
 
 TIMEOUT_S = 5.0
 """For one sum, and to wait for another one that is being made."""
-STEPS = 100_000
-"""Of SQLite's machine, some milliseconds: how often the time is looked at."""
 NAMES: Mapping[By, str] = {
     "team": "json_extract(detail, '$.team_id', '$.team_id')",
     "user": "json_extract(detail, '$.user', '$.user')",
@@ -41,8 +30,12 @@ FIELDS: Mapping[By, tuple[str, str]] = {
 SUMS = """SELECT CAST(started_s AS INTEGER) / 86400, {name}, COUNT(*), SUM(status <> 'ok'),
     SUM(COALESCE(json_extract(detail, '$.input_tokens'), 0)), SUM(COALESCE(json_extract(detail, '$.output_tokens'), 0)),
     SUM(cost_nanousd) FROM records WHERE account_id = :account AND started >= :since AND started < :until GROUP BY 1, 2"""
-COUNTED = f"""SELECT day, name, {", ".join(AMOUNTS)} FROM totals
-    WHERE grouped = :by AND day >= :first AND day <= :last AND requests > 0 ORDER BY day, name"""  # noqa: S608 (constants only)
+IN_DAYS = "FROM totals WHERE grouped = :by AND day >= :first AND day <= :last AND requests > 0"
+COUNTED = f"SELECT day, name, {', '.join(AMOUNTS)} {IN_DAYS} ORDER BY day, name LIMIT :most"
+ALL_AMOUNTS = ", ".join(f"SUM({amount})" for amount in AMOUNTS)
+TOP = f"SELECT name, COUNT(*) OVER () {IN_DAYS} GROUP BY name ORDER BY SUM(cost_nanousd) DESC, name LIMIT :top"
+SUMS_BY_NAME = f"SELECT {{day}}, name, {ALL_AMOUNTS} {IN_DAYS} {{whose}} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT :most"
+SUMS_OF_OTHERS = f"SELECT {{day}}, '', {ALL_AMOUNTS} {IN_DAYS} {{whose}} GROUP BY 1 LIMIT :most"
 COUNTED_OF_KEY = f"""SELECT day, {{name}}, {", ".join(AMOUNTS)} FROM totals
     WHERE grouped = 'key' AND day IN (SELECT value FROM json_each(:days)) AND name = :account AND requests > 0 ORDER BY day"""  # noqa: S608
 ADD_COUNTS = ", ".join(f"{amount} = {amount} + excluded.{amount}" for amount in AMOUNTS)
@@ -75,52 +68,44 @@ def _add_rows(count: int) -> str:
     return f"INSERT INTO totals VALUES {values} ON CONFLICT DO UPDATE SET {ADD_COUNTS}"  # noqa: S608 (constants only)
 
 
-class SQLiteTotals:
-    """`connect` opens the file; it is opened when the first sum is asked for."""
+def totals(execute: Execute, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
+    """As `Store.totals`."""
+    if account_id is None:
+        return _read(execute, COUNTED, {"by": by, "first": first_day, "last": last_day})
+    since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
+    if by in ("day", "key"):
+        days = json.dumps([to_day(since_s + number * DAY_S) for number in range(round((until_s - since_s) / DAY_S))])
+        statement = COUNTED_OF_KEY.format(name="''" if by == "day" else "name")
+        return [Total(*row) for row in execute(statement, {"days": days, "account": account_id})]
+    asked = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s)}
+    sums: dict[tuple[str, str], Counter[str]] = {}
+    for day, name, *amounts in execute(SUMS.format(name=NAMES[by]), asked):
+        for each in _names(by, name):
+            sums.setdefault((to_day(day * DAY_S), each), Counter()).update(dict(zip(AMOUNTS, amounts, strict=True)))
+    return [total(day, name, sums[day, name]) for day, name in sorted(sums)]
 
-    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
-        self._path, self._connect = path, connect
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
 
-    def totals(self, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
-        """As `Store.totals`. Raises TooManyRecords, StoreThrottled, and sqlite3.Error."""
-        if account_id is None:
-            return [Total(*row) for row in self._read(COUNTED, {"by": by, "first": first_day, "last": last_day})]
-        since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
-        if by in ("day", "key"):
-            days = json.dumps([to_day(since_s + number * DAY_S) for number in range(round((until_s - since_s) / DAY_S))])
-            statement = COUNTED_OF_KEY.format(name="''" if by == "day" else "name")
-            return [Total(*row) for row in self._read(statement, {"days": days, "account": account_id})]
-        asked = {"account": account_id, "since": ledger.sort_key(since_s), "until": ledger.sort_key(until_s)}
-        sums: dict[tuple[str, str], Counter[str]] = {}
-        for day, name, *amounts in self._read(SUMS.format(name=NAMES[by]), asked):
-            for each in _names(by, name):
-                sums.setdefault((to_day(day * DAY_S), each), Counter()).update(dict(zip(AMOUNTS, amounts, strict=True)))
-        return [total(day, name, sums[day, name]) for day, name in sorted(sums)]
+def sums(execute: Execute, by: By, first_day: str, last_day: str, *, daily: bool, top: int | None) -> tuple[Sequence[Total], int]:
+    """As `Store.sums`."""
+    asked: dict[str, object] = {"by": by, "first": first_day, "last": last_day}
+    day = "day" if daily else "''"
+    if top is None:
+        return _read(execute, SUMS_BY_NAME.format(day=day, whose=""), asked), 0
+    found = execute(TOP, {**asked, "top": top}).fetchall()
+    others = found[0][1] - len(found) if found else 0
+    kept = {f"name{number}": name for number, (name, _) in enumerate(found)}
+    named = f"IN ({', '.join(f':{name}' for name in kept)})"
+    rows = _read(execute, SUMS_BY_NAME.format(day=day, whose=f"AND name {named}"), asked | kept)
+    rest = _read(execute, SUMS_OF_OTHERS.format(day=day, whose=f"AND name NOT {named}"), asked | kept) if others else []
+    return sorted([*rows, *rest], key=lambda row: (row.day, not row.name, row.name)), others
 
-    def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
 
-    def _read(self, statement: str, asked: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
-        if not self._lock.acquire(timeout=TIMEOUT_S):
-            raise StoreThrottled("SQLite totals: others are being made")
-        try:
-            if self._connection is None:
-                self._connection = self._connect(self._path)
-                self._connection.execute("PRAGMA query_only = ON")
-            until_s = time.monotonic() + TIMEOUT_S
-            self._connection.set_progress_handler(lambda: time.monotonic() > until_s, STEPS)
-            try:
-                return self._connection.execute(statement, asked).fetchall()
-            except sqlite3.OperationalError as error:
-                if time.monotonic() > until_s:
-                    raise TooManyRecords from error
-                raise
-        finally:
-            self._lock.release()
+def _read(execute: Execute, statement: str, asked: Mapping[str, object]) -> list[Total]:
+    """Raises TooManyRecords."""
+    rows = execute(statement, {**asked, "most": MAX_ROWS + 1}).fetchall()
+    if len(rows) > MAX_ROWS:
+        raise TooManyRecords
+    return [Total(*row) for row in rows]
 
 
 def _names(by: By, found: str | None) -> Iterator[str]:

@@ -16,6 +16,8 @@ from haimaker.store import Record
 By = Literal["day", "key", "team", "user", "model", "provider", "tag"]
 
 DAY_S = 86_400
+MAX_ROWS = 50_000
+"""Totals that are read at once: a thousand names on fifty days."""
 MAX_TAGS = 92
 """Of one record; with more, its totals would not fit into a transaction."""
 NAME_BYTES = 900
@@ -98,6 +100,31 @@ def sum_records(records: Iterable[Record], by: By) -> list[Total]:
                 amounts = amounts_of(record.status, record.cost_nanousd, record.detail)
                 sums.setdefault((day, name), Counter()).update(amounts)
     return [total(day, name, sums[day, name]) for day, name in sorted(sums)]
+
+
+def sum_over_days(rows: Sequence[Total]) -> list[Total]:
+    """One row per name over all days, the most expensive first; what has no name comes last."""
+    names: dict[str, list[Total]] = {}
+    for row in rows:
+        names.setdefault(row.name, []).append(row)
+    sums = [add_totals("", name, found) for name, found in names.items()]
+    return sorted(sums, key=lambda row: (not row.name, -row.cost_nanousd, row.name))
+
+
+def keep_top(rows: Sequence[Total], top: int) -> tuple[list[Total], int]:
+    """The rows of the names that cost most, those of all others as rows without a name, and how many others there are."""
+    others = {row.name for row in sum_over_days(rows)[top:]}
+    kept = [row for row in rows if row.name not in others]
+    days: dict[str, list[Total]] = {}
+    for row in rows:
+        if row.name in others:
+            days.setdefault(row.day, []).append(row)
+    sums = [add_totals(day, "", found) for day, found in days.items()]
+    return sorted([*kept, *sums], key=lambda row: (row.day, not row.name, row.name)), len(others)
+
+
+def add_totals(day: str, name: str, rows: Sequence[Total]) -> Total:
+    return Total(day, name, *(sum(getattr(row, amount) for row in rows) for amount in AMOUNTS))
 
 
 def total(day: str, name: str, amounts: Mapping[str, Any]) -> Total:

@@ -128,17 +128,20 @@ class Relay:
 
     def look(self, now_s: float) -> float:
         """Of the thread that looks after all: ends the answer where nobody waits for it any more, and has its silence filled."""
+        if self._ended_by is None:
+            if self.request.client_left():
+                self._end(ClientLeft())
+            elif now_s >= self.deadline_s + GRACE_S:
+                self._end(out_of_time())
+            if self._ended_by:
+                self._said_s = now_s  # the error comes in a moment, with its own status if nothing was written before
+        if isinstance(self._ended_by, ClientLeft):
+            return now_s + SILENCE_S["json"]
         silent_until_s = self._said_s + SILENCE_S["json"]
         if now_s >= silent_until_s:
             self._said_s, silent_until_s = now_s, now_s + SILENCE_S["json"]
             threading.Thread(target=self._fill, daemon=True).start()  # a client may read slowly, and others are to be looked at
-        if self._ended_by:
-            return silent_until_s
-        if self.request.client_left():
-            self._end(ClientLeft())
-        elif now_s >= self.deadline_s + GRACE_S:
-            self._end(out_of_time())
-        return min(silent_until_s, max(now_s, self.deadline_s + GRACE_S))
+        return silent_until_s if self._ended_by else min(silent_until_s, max(now_s, self.deadline_s + GRACE_S))
 
     def _fill(self) -> None:
         with self._writing:

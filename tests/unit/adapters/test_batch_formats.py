@@ -17,6 +17,7 @@ OPENAI = [
     ({"custom_id": "a-3", "response": None, "error": {"code": "batch_expired", "message": "late"}}, BatchAnswer("a-3", None)),
     ({"custom_id": "a-4", "response": None, "error": {"code": "invalid_request", "message": "no"}}, BatchAnswer("a-4", 400)),
     ({"custom_id": "a-5", "response": None, "error": None}, BatchAnswer("a-5", None)),
+    ({"custom_id": "a-6", "response": {"status_code": 400, "body": json.dumps(BAD)}, "error": None}, BatchAnswer("a-6", 400)),
     ({"custom_id": 6, "response": {"status_code": 200, "body": OK}}, None),
     ({"response": {"status_code": 200, "body": OK}}, None),
 ]
@@ -46,9 +47,9 @@ FIREWORKS = [
 ]
 BAD_REQUEST = 'Bad Request: {"error": {"code": 400, "message": "no"}}'
 GEMINI = [
-    ({"request": {"labels": {"haimaker-line": "a-1"}}, "status": "", "response": OK}, BatchAnswer("a-1", 200)),
-    ({"request": {"labels": {"haimaker-line": "a-2"}}, "status": BAD_REQUEST, "response": {}}, BatchAnswer("a-2", 400)),
-    ({"request": {"labels": {"haimaker-line": "a-3"}}, "status": "Internal", "response": {}}, BatchAnswer("a-3", 500)),
+    ({"request": {"labels": {"haimaker_line": "a-1"}}, "status": "", "response": OK}, BatchAnswer("a-1", 200)),
+    ({"request": {"labels": {"haimaker_line": "a-2"}}, "status": BAD_REQUEST, "response": {}}, BatchAnswer("a-2", 400)),
+    ({"request": {"labels": {"haimaker_line": "a-3"}}, "status": "Internal", "response": {}}, BatchAnswer("a-3", 500)),
     ({"custom_id": "a-4", "request": {}, "status": "", "response": OK}, BatchAnswer("a-4", 200)),
     ({"custom_id": "a-5", "response": {"type": "error", "error": {"type": "invalid_request_error"}}}, BatchAnswer("a-5", 400)),
     ({"custom_id": "a-6", "response": {"type": "error", "error": {"type": "api_error"}}}, BatchAnswer("a-6", 500)),
@@ -79,6 +80,10 @@ def test_answers_are_lines_in_any_pieces(name: str, rows: list[tuple[Any, BatchA
     pieces = [raw[start : start + size] for start in range(0, len(raw), size)]
     found = list(batch_formats.find(name).from_results(pieces, []))
     assert [answer._replace(body=b"") for answer in found] == [wanted for _, wanted in rows if wanted]
+    assert [json.loads(answer.body)["error"]["message"] for answer in found if answer.status == 400 and name == "mistral"] in (
+        [],
+        ["no", "no", "no"],
+    )
     assert json.loads(found[0].body) == OK
 
 

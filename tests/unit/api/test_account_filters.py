@@ -2,7 +2,7 @@
 
 import pytest
 
-from haimaker.api.account_filters import AccountFilter
+from haimaker.api.account_filters import read_account_query
 from haimaker.http.errors import BadRequestError
 from haimaker.store import Account, Balance
 
@@ -49,7 +49,7 @@ KEYS = [
     ],
 )
 def test_keys_that_fit_in_their_order(query, numbers):
-    found = AccountFilter.from_query(query).select(KEYS, NOW_S)
+    found = read_account_query(query).select(KEYS, NOW_S)
     assert [each.account.created_s - 100 for each in found] == numbers
 
 
@@ -65,5 +65,5 @@ def test_keys_that_fit_in_their_order(query, numbers):
 )
 def test_what_it_does_not_know_is_refused(query, param, code):
     with pytest.raises(BadRequestError) as raised:
-        AccountFilter.from_query(query)
+        read_account_query(query)
     assert (raised.value.param, raised.value.code) == (param, code)

@@ -50,16 +50,21 @@ def test_the_days_of_a_span(span, days):
     assert span.days() == days
 
 
+COST = "0000000000000000007@001790000000000000#r-1"
+
+
 @pytest.mark.parametrize(
     ("query", "page"),
     [
-        ({}, (50, None, True)),
-        ({"limit": "1", "order": "asc"}, (1, None, False)),
-        ({"limit": "100", "cursor": "001790000000000000#r-1"}, (100, "001790000000000000#r-1", True)),
+        ({}, (50, None, True, False)),
+        ({"limit": "1", "order": "asc"}, (1, None, False, False)),
+        ({"limit": "100", "cursor": "001790000000000000#r-1"}, (100, "001790000000000000#r-1", True, False)),
+        ({"sort_by": "started_at"}, (50, None, True, False)),
+        ({"sort_by": "spend", "cursor": COST}, (50, COST, True, True)),
     ],
 )
 def test_pages(query, page):
-    assert Page.from_request(asked(**query)) == page
+    assert Page.from_request(asked(**query), has_costs=True) == page
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_groups(text, found):
 READERS = {
     "span": lambda request: DateRange.from_request(request, NOW_S),
     "days": lambda request: DateRange.from_request(request, NOW_S).days(),
-    "page": Page.from_request,
+    "page": lambda request: Page.from_request(request, has_costs=True),
     "filter": Filter.from_request,
     "grouping": grouping,
 }
@@ -104,6 +109,10 @@ READERS = {
         ("page", {"cursor": "x"}, "cursor"),
         ("page", {"cursor": "001790000000000000#" + "ü"}, "cursor"),
         ("page", {"order": "up"}, "order"),
+        ("page", {"sort_by": "cost"}, "sort_by"),
+        ("page", {"sort_by": "spend", "order": "asc"}, "order"),
+        ("page", {"sort_by": "spend", "cursor": "001790000000000000#r-1"}, "cursor"),
+        ("page", {"cursor": COST}, "cursor"),
         ("filter", {"status": "fine"}, "status"),
         ("filter", {"page": "2"}, "page"),
         ("filter", {"page_size": "2"}, "page_size"),

@@ -1,11 +1,13 @@
 """The file `.env`, what the process's own variables mean beside it, and variables that nobody reads."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from haimaker.validation.settings import SettingsError
 from local.environment import HAIMAKER_VARIABLES, command_environment, misspelt, parse, read_environment
+from local.home import find_problem
 from local.installation import ROOT
 
 LINES = [
@@ -94,3 +96,24 @@ def test_all_variables_of_ours_are_known():
     template = set(re.findall(r"\b(HAIMAKER_[A-Z_]+):", (ROOT / "template.yaml").read_text("utf-8")))
     assert read - template <= set(HAIMAKER_VARIABLES)
     assert set(HAIMAKER_VARIABLES) <= read
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "is a folder"), (b"OPENAI_API_KEY=\xff", "it is no text in UTF-8")])
+def test_a_file_that_can_not_be_read_is_named(tmp_path, content, said):
+    file = tmp_path / ".env"
+    if content is None:
+        file.mkdir()  # which a container makes of a file that is not there
+    else:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=said):
+        read_environment({"HAIMAKER_ENV_FILE": str(file)})
+
+
+def test_what_is_wrong_with_the_home_is_said(tmp_path, monkeypatch):
+    assert find_problem(tmp_path) is None
+    assert find_problem(tmp_path / "a" / "b") is None, "it can be made"
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_bavail=1, f_frsize=1000))
+    assert find_problem(tmp_path) == f"The disk of {tmp_path} is full."
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert find_problem(tmp_path) == f"{tmp_path} can't be written: it is another user's."
+    assert find_problem(tmp_path / "a") == f"{tmp_path / 'a'} can't be made."

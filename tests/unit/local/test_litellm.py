@@ -31,6 +31,7 @@ def targets(config: dict) -> dict[str, list[tuple[str, float]]]:
         ([model("openai/gpt-4o", model="openai/gpt-4o")], {}),
         ([model("anthropic/*", model="anthropic/*")], {}),
         ([model("*", model="openai/*")], {"*": [("openai/*", 1.0)]}),
+        ([model("Nova Pro 1.0", model="bedrock/converse/a.b")], {"Nova Pro 1.0": [("bedrock/converse/a.b", 1.0)]}),
         (
             [model("both", model="openai/gpt-4o", weight=3), model("both", model="mistral/mistral-large-latest", weight=1)],
             {"both": [("openai/gpt-4o", 3.0), ("mistral/mistral-large-latest", 1.0)]},

@@ -1,4 +1,4 @@
-"""Threads that answer for models compute on one processor, the one that others leave to them; all others where they like."""
+"""Threads that answer for models compute on one processor where they are many, which others leave to them; else where they like."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 from haimaker.http.values import Response
 from local import processors
-from local.processors import OwnProcessor, Use, choose, read_use, used_by_others
-from tests.unit.local.door import Gateway, connect, get, post, receive, serving
+from local.processors import OwnProcessor, Use, least_used, read_use, used_by_others
+from tests.unit.local.door import WAIT_S, Gateway, connect, get, post, receive, serving
 
 ALL = os.sched_getaffinity(0) if sys.platform == "linux" else set()
 several = pytest.mark.skipif(len(ALL) < 2, reason="takes Linux and two processors")
@@ -27,7 +27,7 @@ several = pytest.mark.skipif(len(ALL) < 2, reason="takes Linux and two processor
     ],
 )
 def test_another_processor_is_worth_a_move_where_others_use_it_much_less(own, used, chosen):
-    assert choose(own, used) == chosen
+    assert least_used(own, used) == chosen
 
 
 def test_what_this_process_used_is_not_others():
@@ -47,44 +47,76 @@ def test_the_system_tells_what_is_used():
     assert all(second.busy_s[number] >= busy_s for number, busy_s in first.busy_s.items())
 
 
-@several
-def test_models_answers_stay_on_one_processor_and_others_go_anywhere():
-    seen = []
-    gateway = Gateway()
+def uses(*seen):
+    """What is read at one look after the other, an error among them."""
+    looks = iter(seen)
 
-    def answer(_operation, _request):
-        seen.append(os.sched_getaffinity(0))
+    def read():
+        if isinstance(each := next(looks), Exception):
+            raise each
+        return each
+
+    return read
+
+
+@several
+def test_answers_of_models_stay_on_one_processor_where_they_are_many(monkeypatch):
+    monkeypatch.setattr(processors, "LOOKS_S", (0.0, 0.0))
+    seen, gateway, busy = [], Gateway(), threading.Event()
+
+    def answer(_operation, request):
+        if request.query:
+            busy.set()
+            assert leaving.wait(WAIT_S)
+        else:
+            seen.append(os.sched_getaffinity(0))
         return Response(200, {}, b"{}")
 
-    gateway.answer = answer
-    own = {sorted(ALL)[1]}
-    with serving(gateway, processor=OwnProcessor(1)) as server, connect(server) as client, connect(server) as other:
-        for connection, sent in ((client, post(b"{}")), (client, get("/spend/report")), (client, post(b"{}")), (other, get())):
+    gateway.answer, leaving = answer, threading.Event()
+    own, chat = {sorted(ALL)[1]}, post(b"{}")
+    read = uses(*(Use(float(number), number * 0.5, {}) for number in range(99)))
+    with (
+        serving(gateway, processor=OwnProcessor(1, read)) as server,
+        connect(server) as client,
+        connect(server) as other,
+        connect(server) as slow,
+    ):
+
+        def ask(connection, sent):
             connection.sendall(sent)
             receive(connection)
-    assert seen == [own, ALL, own, ALL]
+
+        ask(client, chat)
+        ask(client, chat)
+        slow.sendall(post(b"{}", path="/v1/chat/completions?slow=1"))
+        assert busy.wait(WAIT_S)
+        ask(client, chat)
+        ask(client, get("/spend/report"))
+        ask(client, chat)
+        ask(other, get())
+        leaving.set()
+        receive(slow)
+    assert seen == [ALL, ALL, own, ALL, own, ALL]
     assert os.sched_getaffinity(0) == ALL
 
 
 @several
-def test_it_moves_where_others_leave_more_room(monkeypatch):
+def test_it_moves_where_others_leave_more_room_and_stays_where_it_is_not_told(monkeypatch):
     monkeypatch.setattr(processors, "LOOKS_S", (0.0, 0.0))
     first, second, *_ = sorted(ALL)
-    uses = iter([Use(0.0, 0.0, {first: 0.0, second: 0.0}), Use(1.0, 0.1, {first: 1.0, second: 0.2}), OSError(), ValueError()])
-
-    def read():
-        if isinstance(each := next(uses), Exception):
-            raise each
-        return each
-
-    processor, found = OwnProcessor(0, read), []
+    idle = {first: 0.0, second: 0.0}
+    looks = uses(
+        *(Use(0.0, 0.0, idle), Use(1.0, 0.2, idle), Use(2.0, 0.6, idle), Use(3.0, 1.1, {first: 1.0, second: 0.2})),
+        *(OSError(), ValueError(), Use(4.0, 1.2, {first: 1.0, second: 0.2})),
+    )
+    processor, found = OwnProcessor(0, looks), []
 
     def ask():
-        for _ in range(4):
-            processor.stay()
+        for _ in range(7):
+            processor.choose(anywhere=False, others=3)
             found.append(os.sched_getaffinity(0))
 
     thread = threading.Thread(target=ask)
     thread.start()
     thread.join()
-    assert found == [{first}, {second}, {second}, {second}]
+    assert found == [ALL, ALL, {first}, {second}, {second}, {second}, ALL]

@@ -139,7 +139,7 @@ ROUTE = "[routes.a]\ntargets = ['demo/echo']\n"
         ("[routes.a]\ntargets = ['b']\n[routes.b]\ntargets = ['demo/x']", "line 2: routes.a.targets.0: 'b' is neither"),
         ("[routes.a]\ntargets = ['openai/*']", "line 2: routes.a.targets.0: may have a star where"),
         ("[routes.'*/*']\ntargets = ['openai/*']", "line 1: routes.*/*: may have one star"),
-        ("[routes.'a b']\ntargets = ['demo/x']", "line 1: routes.a b: is no name"),
+        ("[routes.'a  b']\ntargets = ['demo/x']", "line 1: routes.a  b: is no name"),
         ("[routes.a]\ntargets = [{model = 'demo/x', weight = 0}]", "line 2: routes.a.targets.0.weight"),
         ("[routes.a]\ntargets = [{model = 'demo/x', weight = inf}]", "weight"),
         ("[routes.a]\ntargets = [{model = 'demo/x', weight = nan}]", "weight"),

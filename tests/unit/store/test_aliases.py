@@ -7,9 +7,9 @@ import pytest
 
 from haimaker.accounts import aliases
 from haimaker.accounts.aliases import claim, index_older, release
-from haimaker.accounts.cache import FROM_SETTINGS, SUCCESSOR
+from haimaker.accounts.cache import FROM_SETTINGS
 from haimaker.http.errors import BadRequestError, ConflictError
-from haimaker.store import Account
+from haimaker.store import SUCCESSOR, Account
 
 NAME = "Ada's laptop 😀 \ud800"
 

@@ -12,6 +12,7 @@ from haimaker.store import (
     MAX_MODEL_LIMITS,
     MAX_MODELS_HELD,
     NEVER_S,
+    SUCCESSOR,
     UNLIMITED,
     Account,
     Denied,
@@ -22,7 +23,8 @@ from haimaker.store import (
     Reservation,
     ledger,
 )
-from haimaker.store.totals import By, sum_records, to_day, truncate_name
+from haimaker.store.account_query import ORDERS, STATUSES, AccountQuery
+from haimaker.store.totals import By, keep_top, sum_over_days, sum_records, to_day, truncate_name
 from tests.unit.store.conftest import START_S, record
 
 DAY_S = 86_400
@@ -192,6 +194,73 @@ def test_accounts_in_pages_oldest_first(scene):
     assert scene.store.accounts(scene.kind[:-1]) == ([], None)
 
 
+def test_accounts_that_a_query_finds_in_its_order(scene):
+    """As it finds them by itself among all of them."""
+    made = []
+    for number, settings in enumerate(LISTED):
+        scene.clock.now_s = START_S - number % 2
+        made.append(scene.account(**settings))
+    scene.settle(scene.admitted(made[0], 100), 60)
+    scene.admitted(made[1], 300)
+    scene.settle(scene.admitted(made[2], 50), 50)
+    assert scene.store.update(replace(made[3], alias="renamed", blocked=False, tags=("new",)))
+    assert scene.store.update(replace(made[4], metadata={SUCCESSOR: made[0].id}))
+    assert scene.store.delete(made[5].id)
+    scene.clock.now_s = START_S + 2 * DAY_S
+    some = QUERIES if scene.name == "sqlite" else QUERIES[::9]  # all others find them as `select` does
+    everybody = [balance for account in made if (balance := scene.store.get(account.id))]
+    for wanted in ({}, {"account_id": made[2].id}, {"account_id": "key#none"}, {"search": made[1].id[-3:]}, *some):
+        query = AccountQuery(scene.kind, **wanted)
+        expected, (found, total) = query.select(everybody, scene.clock.now_s), scene.store.find_accounts(query)
+        assert found == expected, wanted
+        assert total == len(expected) or (scene.name != "sqlite" and not query.reads_accounts() and total == len(expected) + 1)
+    found = AccountQuery(scene.kind).select(everybody, scene.clock.now_s)
+    for descending in (False, True):
+        page, total = scene.store.find_accounts(AccountQuery(scene.kind, descending=descending, search="hm"), 1, 2)
+        assert (page, total) == ((found[::-1] if descending else found)[1:3], len(found))
+    assert scene.store.find_accounts(AccountQuery(scene.kind), 0, 2)[0] == found[:2]
+    assert scene.store.find_accounts(AccountQuery(scene.kind[:-1])) == ([], 0)
+
+
+LISTED = (
+    {"alias": "Ada", "team_id": "research", "budget_nanousd": 1_000},
+    {"alias": "bob", "user_id": ODD_TEXT, "budget_nanousd": 400, "budget_window_s": 9 * DAY_S},
+    {"team_id": "Product", "expires_s": int(START_S) + DAY_S, "budget_nanousd": 100, "budget_window_s": DAY_S},
+    {"alias": "Zoë", "blocked": True, "tags": ("nightly", ODD_TEXT)},
+    {"alias": "stands for another", "team_id": "research"},
+    {"alias": "gone", "team_id": "research"},
+    {"alias": ODD_TEXT, "budget_nanousd": 0},
+)
+QUERIES = (
+    *({"sort_by": order, "descending": descending} for order in ORDERS for descending in (False, True)),
+    *({"status": status} for status in STATUSES),
+    *({"search": part} for part in ("ADA", "prod", "ZOË", "nightly", "new", "sk-hm", "renamed", ODD_TEXT, "no such", "%", "_")),
+    {"alias": "Ada"},
+    {"alias": "ada"},
+    {"team_id": "research"},
+    {"team_id": "research", "status": "active", "search": "a"},
+    {"user_id": ODD_TEXT, "sort_by": "used"},
+)
+
+
+def test_the_dearest_records_in_pages(scene):
+    account, other = scene.account(), scene.account()
+    start_s = START_S + int(scene.kind[1:6], 16) * DAY_S
+    kept = []
+    for number, cost in enumerate((5, 900, 7, 900, 0, 12)):
+        scene.clock.now_s = start_s + number
+        reservation = scene.admitted((account, other)[number % 2])
+        kept.append(record(reservation, cost, model=ODD_TEXT))
+        assert scene.store.settle(reservation, kept[-1], 10)
+    span, dearest = (start_s, start_s + 100), [kept[number] for number in (3, 1, 5, 2, 0, 4)]
+    first, after, looked_at = scene.store.dearest(None, *span, limit=4)
+    rest, end, _ = scene.store.dearest(None, *span, after, 4)
+    assert ([*first, *rest], end, looked_at) == (dearest, None, None)
+    assert scene.store.dearest(other.id, *span) == ([kept[3], kept[1], kept[5]], None, None)
+    assert scene.store.dearest(None, start_s + 1, start_s + 3) == ([kept[1], kept[2]], None, None)
+    assert scene.store.dearest(account.id, start_s + 50, start_s + 60) == ([], None, None)
+
+
 def test_records_by_account_and_time_in_pages(scene):
     account, other = scene.account(), scene.account()
     scene.clock.now_s = start_s = START_S + int(scene.kind[1:6], 16) * DAY_S
@@ -262,6 +331,11 @@ def test_totals_of_days_and_names_are_the_sums_of_records(scene):
     assert [row.cost_nanousd for row in scene.store.totals("day", first, last)] == [0 + 2 + 4, 1 + 3 + 5]
     assert {row.name for row in scene.store.totals("tag", first, last)} == {"a", truncate_name(ODD_TEXT)}
     assert scene.store.totals("model", "1999-01-01", "1999-12-31") == []
+    rows = sum_records(found, "tag")
+    assert scene.store.sums("tag", first, last, top=9) == (rows, 0)
+    assert scene.store.sums("tag", first, last, top=1) == keep_top(rows, 1)
+    whole = sorted(sum_over_days(keep_top(rows, 1)[0]), key=lambda row: (not row.name, row.name))
+    assert scene.store.sums("tag", first, last, daily=False, top=1) == (whole, 1)
 
 
 LIMITED = {"budget_nanousd": 250, "rpm_limit": 2, "tpm_limit": 25, "parallel_limit": 2}

@@ -9,6 +9,7 @@ import pytest
 
 from haimaker.billing import admission
 from haimaker.store import BudgetAlert, Denied, Granted, ModelHold, ModelLimit, ledger
+from haimaker.store.dynamo_records import DynamoRecords
 from tests.unit.store.conftest import START_S, record
 
 
@@ -200,6 +201,48 @@ def test_a_correction_needs_the_total_that_it_was_made_for(scene):
     assert scene.store.reserve(scene.reservation(key, amount=901)).remaining_nanousd == 900
     assert scene.store.correct(key.id, 100, -30, -20)
     assert scene.money(key) == (90, 0, 70)
+
+
+@pytest.mark.parametrize("first", ["charge_lost", "release"])
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+def test_what_is_given_back_while_it_is_charged_as_lost_is_one_of_the_two(scene, monkeypatch, first, place):
+    """Each does its part before, between or after the writes of the other, where it has several."""
+    limit = ModelLimit(budget_nanousd=500, budget_window_s=3_600)
+    key, team = scene.account(budget_nanousd=1_000), scene.account(model_limits={"m": limit})
+    parts = scene.reservations(key, team, models=[])
+    parts[1] = replace(parts[1], models=(ModelHold("m", 100, 10, limit),))
+    reservation = admission.reserve(scene.store, parts).reservation
+    scene.clock.now_s += 400
+
+    def charge_lost():
+        for account in (key, team):
+            scene.store.charge_lost(account.id, scene.clock.now_s)
+
+    def release():
+        admission.release(scene.store, [reservation, *reservation.siblings])
+
+    one, other = (charge_lost, release) if first == "charge_lost" else (release, charge_lost)
+    if place == "between" and scene.name != "sqlite":
+        join = DynamoRecords.join
+
+        def join_and_meanwhile(*arguments):
+            monkeypatch.setattr(DynamoRecords, "join", join)
+            kept = join(*arguments)
+            other()
+            return kept
+
+        monkeypatch.setattr(DynamoRecords, "join", join_and_meanwhile)
+        one()
+    else:
+        for act in (other, one) if place == "before" else (one, other):
+            act()
+    records = scene.store.records()[0]
+    spent = [
+        sum(each.cost_nanousd for each in records if account.id in (each.account_id, *each.detail.get("charged", ())))
+        for account in (key, team)
+    ]
+    assert [scene.money(account) for account in (key, team)] == [(cost, 0, cost) for cost in spent]
+    assert spent[0] in (0, 100)
 
 
 def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):

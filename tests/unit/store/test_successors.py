@@ -3,9 +3,9 @@
 import time
 from dataclasses import replace
 
-from haimaker.accounts.cache import SUCCESSOR
 from haimaker.batches import Batch, BatchDirectory
 from haimaker.batches.successors import close_pools, put_aside, take_pools
+from haimaker.store import SUCCESSOR
 from haimaker.stored_files import owner_of
 from tests.unit.store.test_contract import drawing
 

@@ -466,8 +466,10 @@ def test_an_error_of_a_whole_answer_keeps_its_status(whole: Callable[..., Respon
 )
 @pytest.mark.parametrize("script", [late, silent_in_between])
 def test_a_whole_answer_that_nobody_waits_for_is_given_up(
-    whole: Callable[..., Response], script: Script, options: Any, raised: type[Exception]
+    whole: Callable[..., Response], monkeypatch: pytest.MonkeyPatch, script: Script, options: Any, raised: type[Exception]
 ) -> None:
+    monkeypatch.setitem(relay.SILENCE_S, "json", 60.0)  # type: ignore[arg-type]
+
     def given_up(scripted: Scripted) -> Iterator[ResponseHead | bytes]:
         yield from script(scripted)
         raise APIError("The request was given up.", code="cancelled")
@@ -478,6 +480,17 @@ def test_a_whole_answer_that_nobody_waits_for_is_given_up(
     assert scripted.cancel.requested
     assert scripted.settled == ["cut"]
     assert isinstance(scripted.cancel_reason, APITimeoutError) is (raised is APITimeoutError)
+
+
+@pytest.mark.parametrize("options", [{"client_left": lambda: True}, {"lasts_s": -1.0}], ids=["has left", "its time is over"])
+def test_what_nobody_waits_for_is_given_up_before_its_silence_is_filled(monkeypatch: pytest.MonkeyPatch, options: Any) -> None:
+    """Whenever the thread that looks after all comes to it."""
+    scripted, began_s = Scripted(late), time.monotonic()
+    end_s = began_s + options.pop("lasts_s", 500.0)
+    watched = Relay(Request("r", **options), cast(Exchange, scripted), end_s, end_s)
+    monkeypatch.setattr(threading, "Thread", lambda **_: pytest.fail("its silence is filled"))
+    assert watched.look(began_s + 100) > began_s + 100
+    assert scripted.cancel.requested
 
 
 def test_a_client_that_can_not_be_written_to_has_left(whole: Callable[..., Response]) -> None:

@@ -117,7 +117,7 @@ class Answer:
     def is_refused(self) -> bool:
         """Whether it was declined before anything of an answer, which is not billed:
         https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
-        return self.stop_reason == "refusal" and not self.wrote and not counts.tokens(self.usage).completion
+        return self.stop_reason == "refusal" and not self.wrote and not counts.to_usage(self.usage).completion
 
     @property
     def finish_reason(self) -> str:

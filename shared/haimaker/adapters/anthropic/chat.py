@@ -10,7 +10,7 @@ from itertools import chain
 from haimaker.adapters.anthropic import counts, parts, settings, tools
 from haimaker.adapters.anthropic.answer import Answer, merge_deltas
 from haimaker.adapters.anthropic.failures import from_body, read_error
-from haimaker.adapters.anthropic.messages import conversation
+from haimaker.adapters.anthropic.messages import to_conversation
 from haimaker.adapters.anthropic.pauses import PausedTurn
 from haimaker.adapters.anthropic.request_builder import RequestBuilder
 from haimaker.adapters.events import json_object
@@ -123,22 +123,22 @@ def translate(request: ChatRequest, attempt: Attempt) -> RequestBuilder:
     """The whole call. The order counts: each step reads what the ones before it decided."""
     builder = _new_builder(request, attempt)
     own_system = parts.to_blocks(builder.anthropic_body.pop("system", None), "system")
-    system, builder.anthropic_body["messages"] = conversation(
+    system, builder.anthropic_body["messages"] = to_conversation(
         repair_messages(builder.openai_body["messages"], attempt),
         prefills=builder.traits.prefills,
         system_turns=builder.traits.system_turns,
     )
     if own_system or system:
         builder.anthropic_body["system"] = [*own_system, *system]
-    settings.limits(builder, attempt)
-    settings.account(builder)
-    tools.tools(builder)
-    settings.thinking(builder)
-    tools.free_of_thinking(builder)
-    tools.response_format(builder)
-    settings.sampling(builder)
-    settings.bind(builder)
-    settings.files(builder)
+    settings.set_limits(builder, attempt)
+    settings.set_account(builder)
+    tools.set_tools(builder)
+    settings.set_thinking(builder)
+    tools.drop_thinking_of_forced_call(builder)
+    tools.set_response_format(builder)
+    settings.set_sampling(builder)
+    settings.bind_thinking(builder)
+    settings.allow_files(builder)
     if request.streams:
         builder.anthropic_body["stream"] = True
     if "tools" in builder.anthropic_body:
@@ -182,8 +182,8 @@ def chunk(answer: Answer, attempt: Attempt, delta: JSON, finish_reason: str | No
 
 def end_chunks(answer: Answer, attempt: Attempt) -> Iterator[StreamEvent]:
     """The chunk of usage, also for an answer that breaks off: what there was of it is charged."""
-    if told := _usage(answer):
-        yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **told, **_container(answer)})
+    if used := _usage(answer):
+        yield StreamEvent({**_head(answer, attempt, "chat.completion.chunk"), "choices": [], **used, **_container(answer)})
 
 
 def usage_so_far(answer: Answer) -> JSON | None:
@@ -198,7 +198,7 @@ def _usage(answer: Answer) -> JSON:
         return {}
     copied = {name: used[name] for name in counts.COPIED if isinstance(used.get(name), str | list)}
     unbilled = {"billed": False} if answer.is_refused else {}
-    return {"usage": {**usage.to_openai(counts.tokens(used)), **copied, **unbilled}}
+    return {"usage": {**usage.to_openai(counts.to_usage(used)), **copied, **unbilled}}
 
 
 def _container(answer: Answer) -> JSON:

@@ -28,7 +28,7 @@ def merge_counts(said: JSON, later: Any, *, wrote: bool = True) -> JSON:
     return made
 
 
-def tokens(usage: JSON) -> Usage:
+def to_usage(usage: JSON) -> Usage:
     by_time = as_object(usage.get("cache_creation"))
     hour = to_count(by_time, "ephemeral_1h_input_tokens")
     written = max(to_count(usage, "cache_creation_input_tokens"), hour + to_count(by_time, "ephemeral_5m_input_tokens"))

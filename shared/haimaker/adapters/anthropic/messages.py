@@ -27,7 +27,7 @@ class Turn:
     blocks: Sequence[JSON]
 
 
-def conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool) -> tuple[list[JSON], list[JSON]]:
+def to_conversation(messages: Sequence[JSON], *, prefills: bool, system_turns: bool) -> tuple[list[JSON], list[JSON]]:
     """The `system` blocks and the `messages`."""
     system: list[JSON] = []
     turns: list[Turn] = []

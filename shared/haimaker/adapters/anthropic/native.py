@@ -11,7 +11,7 @@ from haimaker.adapters.anthropic import chat, names, thinking_ids
 from haimaker.adapters.anthropic.answer import Answer
 from haimaker.adapters.anthropic.chat import read_error
 from haimaker.adapters.anthropic.failures import from_body
-from haimaker.adapters.anthropic.settings import lost_thinking
+from haimaker.adapters.anthropic.settings import has_lost_thinking
 from haimaker.adapters.anthropic.tools import limit_uses
 from haimaker.adapters.events import as_it_came, json_object
 from haimaker.adapters.repairs import plain_id
@@ -64,7 +64,7 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
         body["tools"] = limit_uses(sent["tools"], attempt)
     if isinstance(sent.get("messages"), list):
         body["messages"] = [_clean_turn(turn, _mark(attempt)) for turn in sent["messages"]]
-        if body["messages"] != sent["messages"] and lost_thinking(body["messages"]):
+        if body["messages"] != sent["messages"] and has_lost_thinking(body["messages"]):
             body.pop("thinking", None)
     return body
 

@@ -41,16 +41,16 @@ class PausedTurn:
     @property
     def tokens(self) -> Usage:
         """What all turns have used that have ended."""
-        return counts.tokens(self.usage)
+        return counts.to_usage(self.usage)
 
     def counted(self) -> Usage | None:
         """What has been counted of all turns; None if nothing has."""
         used = add_usage(self.usage, self._used)
-        return counts.tokens(used) if used else None
+        return counts.to_usage(used) if used else None
 
     def with_whole_prompt(self, lost: Usage) -> Usage:
         """An estimate of a turn that has no end: it read at least what the one before it read and wrote."""
-        before = counts.tokens(self._last)
+        before = counts.to_usage(self._last)
         return replace(lost, input=max(lost.input, before.prompt + before.completion))
 
     def read_whole(self, raw: bytes) -> bytes:

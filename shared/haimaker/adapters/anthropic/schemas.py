@@ -22,7 +22,7 @@ def to_subset(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     kept: JSON = {}
-    told: JSON = {}
+    unenforced: JSON = {}
     for name, value in schema.items():
         if name in NESTED and isinstance(value, dict):
             kept[name] = {key: to_subset(inner) for key, inner in value.items()}
@@ -35,10 +35,10 @@ def to_subset(schema: Any) -> Any:
         elif _is_kept(name, value):
             kept[name] = value
         elif name not in SILENT:
-            told[name] = value
-    if told:
+            unenforced[name] = value
+    if unenforced:
         described = kept.get("description")
-        limits = json.dumps(told, ensure_ascii=False)
+        limits = json.dumps(unenforced, ensure_ascii=False)
         kept["description"] = f"{described}\n\n{limits}" if isinstance(described, str) and described else limits
     if _is_object(kept):
         kept["additionalProperties"] = False

@@ -31,7 +31,7 @@ MIN_TOP_P = 0.95
 """With thinking."""
 
 
-def limits(builder: RequestBuilder, attempt: Attempt) -> None:
+def set_limits(builder: RequestBuilder, attempt: Attempt) -> None:
     asked = builder.openai_body.get("max_completion_tokens") or builder.openai_body.get("max_tokens")
     most = attempt.model_info.max_output_tokens
     wanted = asked or attempt.max_output_tokens or most or builder.traits.default_max_tokens
@@ -45,7 +45,7 @@ def limits(builder: RequestBuilder, attempt: Attempt) -> None:
         builder.drop("stop")
 
 
-def sampling(builder: RequestBuilder) -> None:
+def set_sampling(builder: RequestBuilder) -> None:
     """After thinking is decided on: it excludes most of these."""
     builder.anthropic_body.pop("top_k", None)
     chosen = builder.anthropic_body.get("thinking")
@@ -60,7 +60,7 @@ def sampling(builder: RequestBuilder) -> None:
             builder.drop(name)
 
 
-def account(builder: RequestBuilder) -> None:
+def set_account(builder: RequestBuilder) -> None:
     """Who asks, and at which price."""
     asked = builder.openai_body
     metadata = asked.get("metadata")
@@ -81,11 +81,11 @@ def account(builder: RequestBuilder) -> None:
         builder.drop("service_tier")
 
 
-def thinking(builder: RequestBuilder) -> None:
+def set_thinking(builder: RequestBuilder) -> None:
     """`thinking`, which is Anthropic's own and wins, or `reasoning_effort`. After the messages: they may rule it out."""
     own = builder.anthropic_body.pop("thinking", None)
     if own is not None:
-        _own_thinking(builder, own)
+        _set_own_thinking(builder, own)
         return
     effort = builder.openai_body.get("reasoning_effort")
     if effort is None:
@@ -97,12 +97,12 @@ def thinking(builder: RequestBuilder) -> None:
         if effort != "none":
             builder.drop("reasoning_effort")
     elif isinstance(value, str):
-        _adapt(builder, effort, value)
+        _set_adaptive_thinking(builder, effort, value)
     elif effort != "none":
-        _budget(builder, value)
+        _set_thinking_budget(builder, value)
 
 
-def bind(builder: RequestBuilder) -> None:
+def bind_thinking(builder: RequestBuilder) -> None:
     """Has thinking that no longer fits its conversation dropped rather than refused.
 
     OpenAI's format has no place for thinking that no tool call follows, so that clients can't send all of it back.
@@ -115,7 +115,7 @@ def bind(builder: RequestBuilder) -> None:
         builder.betas.append(BINDING_BETA)
 
 
-def files(builder: RequestBuilder) -> None:
+def allow_files(builder: RequestBuilder) -> None:
     """After the messages."""
     if any(block.get("type") == "container_upload" or _is_by_id(block.get("source")) for block in _blocks(builder.anthropic_body)):
         builder.betas.append(FILES_BETA)
@@ -125,18 +125,18 @@ def _is_by_id(source: Any) -> bool:
     return isinstance(source, dict) and source.get("type") == "file"
 
 
-def _own_thinking(builder: RequestBuilder, own: Any) -> None:
+def _set_own_thinking(builder: RequestBuilder, own: Any) -> None:
     adapts = builder.traits.thinks != NEVER and not builder.traits.thinks_by_budget
     if isinstance(own, dict) and own.get("type") == "enabled" and adapts:
         builder.drop("thinking.budget_tokens")
         own = {"type": "adaptive", "display": own.get("display", "summarized")}
-    if isinstance(own, dict) and own.get("type") == "enabled" and lost_thinking(builder.anthropic_body["messages"]):
+    if isinstance(own, dict) and own.get("type") == "enabled" and has_lost_thinking(builder.anthropic_body["messages"]):
         builder.drop("thinking")
     else:
         builder.anthropic_body["thinking"] = own
 
 
-def _adapt(builder: RequestBuilder, effort: str, level: str) -> None:
+def _set_adaptive_thinking(builder: RequestBuilder, effort: str, level: str) -> None:
     if effort == "none" and builder.traits.thinks != ALWAYS:
         if builder.traits.thinking_off:
             builder.anthropic_body["thinking"] = dict(builder.traits.thinking_off)
@@ -146,16 +146,16 @@ def _adapt(builder: RequestBuilder, effort: str, level: str) -> None:
     builder.anthropic_body["output_config"] = {"effort": level, **(own if isinstance(own, dict) else {})}
 
 
-def _budget(builder: RequestBuilder, wanted: int) -> None:
+def _set_thinking_budget(builder: RequestBuilder, wanted: int) -> None:
     """A budget has to leave room for the answer; and thinking has to precede the last call of a tool, where it was lost."""
     limit = builder.anthropic_body["max_tokens"]
-    if limit <= MIN_BUDGET_TOKENS or lost_thinking(builder.anthropic_body["messages"]):
+    if limit <= MIN_BUDGET_TOKENS or has_lost_thinking(builder.anthropic_body["messages"]):
         builder.drop("reasoning_effort")
         return
     builder.anthropic_body["thinking"] = {"type": "enabled", "budget_tokens": min(wanted, max(MIN_BUDGET_TOKENS, limit // 2))}
 
 
-def lost_thinking(messages: list[JSON]) -> bool:
+def has_lost_thinking(messages: list[JSON]) -> bool:
     last: Any = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), [])
     return isinstance(last, list) and any(block.get("type") == "tool_use" for block in last) and not _is_thinking(last[0])
 

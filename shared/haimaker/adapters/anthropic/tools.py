@@ -34,7 +34,7 @@ ANY_OBJECT: JSON = {"type": "object", "additionalProperties": True}
 INSTRUCTION = f"Give your answer only by calling the tool {names.ANSWER_TOOL}, once, and write no text besides."
 
 
-def tools(builder: RequestBuilder) -> None:
+def set_tools(builder: RequestBuilder) -> None:
     """`tools` and `tool_choice`. After the messages."""
     asked = builder.openai_body
     given, choice = _allowed(asked.get("tools") or [], asked.get("tool_choice"))
@@ -64,7 +64,7 @@ def _limited(tool: JSON, most: int) -> JSON:
     return {**tool, "max_uses": min(said, most) if type(said) is int and said > 0 else most} if is_counted else tool
 
 
-def response_format(builder: RequestBuilder) -> None:
+def set_response_format(builder: RequestBuilder) -> None:
     """A schema where the model takes one, else a tool whose input is the answer. After the tools and the thinking."""
     wanted = builder.openai_body.get("response_format")
     kind = wanted.get("type") if isinstance(wanted, dict) else None
@@ -159,7 +159,7 @@ def _choose(builder: RequestBuilder, choice: Any) -> None:
         builder.anthropic_body["tool_choice"] = made
 
 
-def free_of_thinking(builder: RequestBuilder) -> None:
+def drop_thinking_of_forced_call(builder: RequestBuilder) -> None:
     """A forced call and thinking exclude each other; the call is what was meant. Who thinks unasked is told not to."""
     if builder.anthropic_body.get("tool_choice", {}).get("type") not in FORCED:
         return

@@ -126,8 +126,8 @@ class Blocks:
         if kind is None:
             raise invalid_parameter(f"{param}.file", "this model's provider does not take documents of this kind")
         self.documents += 1
-        told = {name: holder[name] for holder in (part, file) for name in OF_DOCUMENTS if name in holder}
-        return {"document": {"format": kind, "name": f"document-{self.documents}", "source": source, **told}}
+        options = {name: holder[name] for holder in (part, file) for name in OF_DOCUMENTS if name in holder}
+        return {"document": {"format": kind, "name": f"document-{self.documents}", "source": source, **options}}
 
     def guarded(self, part: JSON, param: str) -> JSON:
         """Text that a guardrail looks at: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html"""

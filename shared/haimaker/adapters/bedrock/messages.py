@@ -45,7 +45,7 @@ class Conversation:
         else:
             raise invalid_parameter(f"{param}.role", "it must be system, developer, user, assistant or tool")
 
-    def ended(self, *, prefills: bool) -> list[JSON]:
+    def end(self, *, prefills: bool) -> list[JSON]:
         """The turns, with those that Converse misses at the beginning and at the end."""
         if not self.turns or self.turns[0]["role"] != "user":
             self.turns.insert(0, {"role": "user", "content": [{"text": CONTINUE}]})
@@ -135,10 +135,10 @@ class Conversation:
         plain, _ = tool_ids.without_blocks(called, self.family.name)
         content = self.blocks.of(message.get("content"), f"{param}.content")
         points = [block for block in content if "cachePoint" in block] + self.blocks.cache_point(message)
-        told = [block for block in content if "cachePoint" not in block] or [{"text": NO_OUTPUT}]
+        blocks = [block for block in content if "cachePoint" not in block] or [{"text": NO_OUTPUT}]
         failed = {"status": "error"} if message.get("is_error") is True else {}
         use_id = tool_ids.to_tool_id(plain, short=self.family.short_tool_ids)
-        return [{"toolResult": {"toolUseId": use_id, "content": told, **failed}}, *points[:1]]
+        return [{"toolResult": {"toolUseId": use_id, "content": blocks, **failed}}, *points[:1]]
 
 
 def _order_results(turn: Mapping[str, Any]) -> list[JSON]:

@@ -92,7 +92,7 @@ def to_body(request: ChatRequest, attempt: Attempt) -> tuple[JSON, list[str]]:
     conversation = Conversation(family, blocks, attempt.traits.takes_system)
     for index, message in enumerate(repair_messages(fields["messages"], attempt)):
         conversation.add(message, f"messages[{index}]")
-    turns = conversation.ended(prefills=family.prefills or attempt.traits.prefills)
+    turns = conversation.end(prefills=family.prefills or attempt.traits.prefills)
     tools = to_tools({**fields, "drop_params": request.body.get("drop_params")}, turns, family, attempt, blocks)
     inference = _inference(request, fields, attempt)
     own, lost = _own(fields, tools, turns, inference, family, attempt)

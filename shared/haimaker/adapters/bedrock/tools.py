@@ -92,11 +92,11 @@ def _specs(body: JSON, family: Family, attempt: Attempt, blocks: Blocks) -> Iter
 
 
 def _spec(name: str, description: Any, parameters: Any, family: Family, **more: Any) -> JSON:
-    told = {"description": description} if isinstance(description, str) and description.strip() else {}
+    described = {"description": description} if isinstance(description, str) and description.strip() else {}
     schema = schemas.for_tool(parameters, family)
     if more.get("strict"):
         schema = schemas.enforceable(schema)
-    return {"toolSpec": {"name": name, **told, "inputSchema": {"json": schema}, **more}}
+    return {"toolSpec": {"name": name, **described, "inputSchema": {"json": schema}, **more}}
 
 
 def _choice(body: JSON, specs: list[JSON]) -> tuple[str, str | None]:
@@ -153,8 +153,8 @@ def _answer_tool(body: JSON, family: Family, attempt: Attempt, made: Tools) -> J
     if isinstance(schema, dict) and schema and native:
         made.output = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": _definition(given)}}}
         return None
-    told = given.get("description")
-    description = f"{JSON_TOOL_DESCRIPTION} {told}" if isinstance(told, str) and told.strip() else JSON_TOOL_DESCRIPTION
+    own = given.get("description")
+    description = f"{JSON_TOOL_DESCRIPTION} {own}" if isinstance(own, str) and own.strip() else JSON_TOOL_DESCRIPTION
     return {
         "name": JSON_TOOL,
         "description": description,

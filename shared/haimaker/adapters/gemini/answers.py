@@ -87,7 +87,7 @@ class Choice:
     def has_failed(self) -> bool:
         return self.reason in FAILED or (self.reason in EMPTY and not (self.text or self.calls or self.images or self.speaks))
 
-    def ending(self) -> JSON:
+    def end(self) -> JSON:
         """What belongs to the message as a whole, when all of it has come."""
         delta: JSON = {}
         self._end_partial(delta)
@@ -102,13 +102,13 @@ class Choice:
             delta["extra_content"] = {"google": google}
         return delta
 
-    def message(self, candidate: JSON) -> JSON:
+    def to_message(self, candidate: JSON) -> JSON:
         """The whole message, from the whole candidate."""
-        delta, ending = self.read(candidate), self.ending()
-        calls = [*delta.get("tool_calls", ()), *ending.get("tool_calls", ())]
+        delta, end = self.read(candidate), self.end()
+        calls = [*delta.get("tool_calls", ()), *end.get("tool_calls", ())]
         for call in calls:
             del call["index"]
-        return {"role": "assistant", "content": None, **delta, **ending, **({"tool_calls": calls} if calls else {})}
+        return {"role": "assistant", "content": None, **delta, **end, **({"tool_calls": calls} if calls else {})}
 
     def finish_reason(self) -> str:
         found = FINISH_REASON.get(self.reason or "", "stop")

@@ -66,7 +66,7 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
     choices = []
     for index, candidate in candidates(said) or [(0, {})]:
         choice = answer.choice(index)
-        message, logprobs = choice.message(candidate), to_logprobs(candidate.get("logprobsResult"))
+        message, logprobs = choice.to_message(candidate), to_logprobs(candidate.get("logprobsResult"))
         if choice.has_failed:
             raise answer.failure(choice)
         choices.append({"index": index, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason(choice)})
@@ -118,7 +118,7 @@ def _endings(answer: "Answer") -> Iterator[StreamEvent]:
         answer.choice(0)
         yield answer.chunk(0, {"role": "assistant"})
     for index, choice in answer.choices.items():
-        yield answer.chunk(index, choice.ending(), answer.finish_reason(choice))
+        yield answer.chunk(index, choice.end(), answer.finish_reason(choice))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from haimaker.adapters.gemini import media
 from haimaker.adapters.gemini.shapes import refuse, required_list, required_name, required_object
-from haimaker.adapters.gemini.tools import camel
+from haimaker.adapters.gemini.tools import to_camel_case
 from haimaker.adapters.parameters import HINTS, OPENAI, Parameters
 from haimaker.http.errors import BadRequestError
 from haimaker.http.json import as_object
@@ -78,10 +78,10 @@ def to_body(body: JSON, attempt: Attempt) -> tuple[JSON, tuple[str, ...]]:
     elif kept.get("service_tier") not in (None, "auto"):
         lost.append("service_tier")
     for name, value in _vendor_fields(kept):
-        if camel(name) in CONFIG_FIELDS:
-            config[camel(name)] = value
-        elif camel(name) in BODY_FIELDS:
-            made[camel(name)] = value
+        if to_camel_case(name) in CONFIG_FIELDS:
+            config[to_camel_case(name)] = value
+        elif to_camel_case(name) in BODY_FIELDS:
+            made[to_camel_case(name)] = value
         else:
             lost.append(name)
     return {**({"generationConfig": config} if config else {}), **made}, (*dropped, *lost)

@@ -44,20 +44,20 @@ def to_tools(body: JSON, traits: Traits, drops: tuple[str, ...]) -> tuple[list[J
     return ([{"functionDeclarations": functions}] if functions else []) + own, config
 
 
-def camel(name: str) -> str:
+def to_camel_case(name: str) -> str:
     """Google's JSON has both spellings of every field; this one it writes itself."""
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
 def _add(tool: JSON, param: str, functions: list[JSON], own: list[JSON]) -> None:
     kind = tool.get("type", "function" if "function" in tool else None)
-    google = {camel(name): value for name, value in tool.items() if name != "type"}
+    google = {to_camel_case(name): value for name, value in tool.items() if name != "type"}
     if kind == "function":
         functions.append(_declaration(tool.get("function"), f"{param}.function"))
     elif isinstance(kind, str) and kind in OWN_TOOLS:
         own.append({OWN_TOOLS[kind]: {}})
-    elif isinstance(kind, str) and camel(kind) in GOOGLE_TOOLS:
-        own.append({camel(kind): google.get(camel(kind), {})})
+    elif isinstance(kind, str) and to_camel_case(kind) in GOOGLE_TOOLS:
+        own.append({to_camel_case(kind): google.get(to_camel_case(kind), {})})
     elif kind is None and google and (set(google) <= GOOGLE_TOOLS or set(google) == {"functionDeclarations"}):
         declared = required_list(google.pop("functionDeclarations", []), f"{param}.functionDeclarations")
         functions += [required_object(function, f"{param}.functionDeclarations[{at}]") for at, function in enumerate(declared)]

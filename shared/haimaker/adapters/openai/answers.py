@@ -56,8 +56,8 @@ def normalize_response(body: JSON, holder: str, attempt: Attempt, *, whole: bool
         if len(edited) != len(choices) or any(new is not old for new, old in zip(edited, choices, strict=True)):
             made["choices"] = edited
     used = body.get("usage")
-    if isinstance(used, dict) and used and (told := normalize_usage(used, attempt.model)) is not used:
-        made["usage"] = told
+    if isinstance(used, dict) and used and (normalized := normalize_usage(used, attempt.model)) is not used:
+        made["usage"] = normalized
     return {**body, **made} if made else body
 
 

@@ -86,9 +86,9 @@ class Continuity:
         kind = detail.get("type")
         own = f"{kind} {detail.get('id')}" if kind == "reasoning.encrypted" else str(kind)
         known = self._details.setdefault(choice, {})
-        place, told = known.setdefault((str(detail.get("index")), own), (len(known), set()))
-        repeated = [name for name in told & set(detail) if isinstance(detail[name], str)]
-        told.update(name for name, value in detail.items() if name not in GROWING and value is not None)
+        place, sent = known.setdefault((str(detail.get("index")), own), (len(known), set()))
+        repeated = [name for name in sent & set(detail) if isinstance(detail[name], str)]
+        sent.update(name for name, value in detail.items() if name not in GROWING and value is not None)
         if not repeated and detail.get("index") == place:
             return detail
         return {**{name: value for name, value in detail.items() if name not in repeated}, "index": place}

@@ -32,8 +32,8 @@ def complete_usage(used: JSON, model: str) -> JSON:
         used = _with_sound(used)
     if all(type(used.get(name)) is int for name in TOTALS):
         return _fold_reasoning(_with_details(used), model)
-    told = usage.to_openai(usage.from_openai(used))
-    counts = [next((used[name] for name in names if type(used.get(name)) is int), told[names[0]]) for names in (PROMPT, COMPLETION)]
+    read = usage.to_openai(usage.from_openai(used))
+    counts = [next((used[name] for name in names if type(used.get(name)) is int), read[names[0]]) for names in (PROMPT, COMPLETION)]
     total = used["total_tokens"] if type(used.get("total_tokens")) is int else sum(counts)
     return _fold_reasoning(_with_details({**used, **dict(zip(TOTALS, (*counts, total), strict=True))}), model)
 

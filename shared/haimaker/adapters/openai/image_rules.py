@@ -79,8 +79,8 @@ def apply_image_rules(body: JSON, request: ImageRequest, attempt: Attempt) -> tu
     kept = {name: value for name, value in body.items() if name not in rule.drop}
     if "quality" in kept:
         kept |= {"quality": quality_of(request, attempt)}
-    told = (name for name in body if name in rule.drop and name != "response_format")
-    return {name: value for name, value in kept.items() if value is not None}, tuple(told)
+    dropped = tuple(name for name in body if name in rule.drop and name != "response_format")
+    return {name: value for name, value in kept.items() if value is not None}, dropped
 
 
 def _check(name: str, value: object, allowed: Collection[str], attempt: Attempt) -> None:

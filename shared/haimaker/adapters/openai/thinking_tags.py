@@ -94,35 +94,35 @@ class ThinkingTags:
 
     def rest(self, *, cut: bool = False) -> Iterator[JSON]:
         """Choices that tell what was held back in a stream that did not end them."""
-        for index, parting in self._choices.items():
-            if not parting.done and (told := _to_fields(*parting.rest(cut=cut))):
-                yield {"index": index, "delta": told, "finish_reason": None}
+        for index, parser in self._choices.items():
+            if not parser.done and (delta := _to_fields(*parser.rest(cut=cut))):
+                yield {"index": index, "delta": delta, "finish_reason": None}
 
     def _whole(self, choice: JSON) -> JSON:
         message = choice["message"]
         content = message.get("content")
         if not isinstance(content, str) or message.get("reasoning_content"):
             return choice
-        parting = ThinkTagParser(self.begin_inside)
-        reasoning, text = (first + last for first, last in zip(parting.read(content), parting.rest(), strict=True))
+        parser = ThinkTagParser(self.begin_inside)
+        reasoning, text = (first + last for first, last in zip(parser.read(content), parser.rest(), strict=True))
         if not reasoning or text == content:
             return choice
         return {**choice, "message": {**message, "content": text, "reasoning_content": reasoning}}
 
     def _piece(self, choice: JSON) -> JSON:
-        parting = self._choices.setdefault(choice["index"], ThinkTagParser(self.begin_inside))
+        parser = self._choices.setdefault(choice["index"], ThinkTagParser(self.begin_inside))
         delta: Any = choice["delta"]
-        if parting.done:
+        if parser.done:
             return choice
         content = delta.get("content")
-        reasoning, text = parting.read(content) if isinstance(content, str) and content else ("", "")
+        reasoning, text = parser.read(content) if isinstance(content, str) and content else ("", "")
         if delta.get("reasoning_content") or delta.get("tool_calls") or choice.get("finish_reason"):
-            last_reasoning, last_text = parting.rest()
+            last_reasoning, last_text = parser.rest()
             reasoning, text = reasoning + last_reasoning, text + last_text
         if not reasoning and text == (content or ""):
             return choice
-        told = {"content": text, **({"reasoning_content": reasoning} if reasoning else {})}
-        return {**choice, "delta": {**delta, **told}}
+        fields = {"content": text, **({"reasoning_content": reasoning} if reasoning else {})}
+        return {**choice, "delta": {**delta, **fields}}
 
 
 def tags_of(attempt: Attempt, body: JSON) -> ThinkingTags | None:

@@ -56,8 +56,8 @@ def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: 
         segments, words = read_spoken(body.get("segments"), "text"), read_spoken(body.get("words"), "word")
         return request.build_result(Transcript(body["text"] or "", segments, words), tokens)
     used = {"usage": _complete_usage(body["usage"])} if isinstance(body.get("usage"), dict) and body["usage"] else {}
-    told = {name: value for name, value in body.items() if name != "duration"}
-    return Result({**told, "text": body["text"] or "", **_head(body, request), **used}, tokens)
+    kept = {name: value for name, value in body.items() if name != "duration"}
+    return Result({**kept, "text": body["text"] or "", **_head(body, request), **used}, tokens)
 
 
 def from_stream(events: Iterable[Event], request: TranscriptionRequest, attempt: Attempt) -> Iterator[StreamEvent]:

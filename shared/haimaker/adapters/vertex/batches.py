@@ -6,6 +6,7 @@ https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.location
 https://docs.cloud.google.com/storage/docs/json_api/v1/objects
 
 Rows come back in any order. Those of Claude have a custom id; a request of Gemini, which comes back with its answer, has a label.
+What a line of Gemini has besides its request comes back as well, which is on no page.
 """
 
 import json
@@ -39,8 +40,9 @@ STATES: Mapping[str, BatchState] = {
 """https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState"""
 HOST = "storage"
 PATH = "/batchPredictionJobs"
-LABEL = "haimaker-line"
-"""https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls"""
+LABEL = "haimaker_line"
+"""https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls; without a dash, as fields of the
+lines become columns: https://docs.cloud.google.com/bigquery/docs/schemas#column_names"""
 BUSY = 500
 
 
@@ -51,7 +53,8 @@ def to_upload(items: Iterable[BatchItem], call: BatchCall) -> UpstreamRequest:
             lines += b'{"custom_id":%s,"request":%s}\n' % (dumps(item.custom_id), item.body)  # type: ignore[arg-type]
             continue
         request = json.loads(item.body)
-        lines += dumps({"request": {**request, "labels": {**as_object(request.get("labels")), LABEL: item.custom_id}}}) + b"\n"
+        request["labels"] = {**as_object(request.get("labels")), LABEL: item.custom_id}
+        lines += dumps({"custom_id": item.custom_id, "request": request}) + b"\n"
     bucket, folder = _place(call)
     path = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(f'{folder}/lines.jsonl', safe='')}"
     return UpstreamRequest(path, bytes(lines), {"content-type": "application/jsonl"}, host=HOST)

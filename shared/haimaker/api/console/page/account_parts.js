@@ -1,9 +1,30 @@
-/* How an account is shown, a key's, a team's or a user's: its state, its budget, its limits. */
+/* How an account is shown, a key's, a team's or a user's: its state, its budget, its limits; and how a list of them is asked for. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { meter } from "./chart.js";
 import { count, moment, percent, usd } from "./format.js";
-import { badge } from "./parts.js";
+import { badge, searchField } from "./parts.js";
+
+const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
+
+/** The parameters of a page of accounts, for what is in the address. */
+export function listed({ search = "", sort_by: order = "created_at", ...wanted }, size) {
+  return { page: 1, ...wanted, search: search.trim(), sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", size };
+}
+
+/** What accounts are chosen and ordered by; `ask` opens the list with what is changed. */
+export function filters(label, wanted, states, ask) {
+  return html`<div class="filters">
+    ${searchField(label, wanted.search, (search) => ask({ search }))}
+    <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
+      <option value="">Any state</option>
+      ${states.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
+    </select>
+    <select aria-label="Order" @change=${(event) => ask({ sort_by: event.target.value })}>
+      ${ORDERS.map(([value, text]) => html`<option value=${value} ?selected=${value === wanted.sort_by}>${text}</option>`)}
+    </select>
+  </div>`;
+}
 
 export function state(account) {
   if (account.blocked) return badge("bad", "blocked");

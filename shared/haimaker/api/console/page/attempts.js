@@ -12,10 +12,6 @@ export function fromGeneration(found) {
   };
 }
 
-export function dearest(rows, most) {
-  return [...rows].sort((a, b) => b.spend - a.spend).slice(0, most);
-}
-
 /** Attempts and failures by provider, those that fail most first. */
 export function byProvider(rows) {
   const found = new Map();

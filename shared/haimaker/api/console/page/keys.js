@@ -2,19 +2,19 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BASE_URL } from "./api.js";
-import { budget, limitsOf, state } from "./account_parts.js";
+import { budget, filters, limitsOf, listed, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
 import { form, message } from "./dialogs.js";
+import { KEYS, exporter } from "./export.js";
 import { moment, usd } from "./format.js";
-import { LIMITS, MODELS, TIME_PATTERN, changes, inputs } from "./limits.js";
-import { Loaded, code, empty, field, goTo, heading, pager, searchField } from "./parts.js";
+import { LIMITS, MODELS, TIME_PATTERN, changes, groups } from "./limits.js";
+import { Loaded, code, empty, field, goTo, heading, pager } from "./parts.js";
 import { days, daysAgo, series } from "./series.js";
 
 const DAYS = 30;
 const PAGE = 50;
 const FIELDS = { key_alias: ["Name", "text", "for people"], ...LIMITS, ...MODELS, team_id: ["Team", "text", "its id; it pays too"], tags: ["Tags", "list", "with commas between"] };
 
-const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
 const STATUSES = ["active", "blocked", "expired"];
 
 export function keys(app) {
@@ -30,9 +30,7 @@ export function keys(app) {
   });
 
   async function page() {
-    const order = wanted.sort_by ?? "created_at";
-    const asked = { ...wanted, search: wanted.search?.trim(), sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", return_full_object: true, size: PAGE };
-    const answer = await app.api.get("/key/list", asked);
+    const answer = await app.api.get("/key/list", { ...listed(wanted, PAGE), return_full_object: true });
     return { found: answer.keys, total: answer.total_count, page: answer.current_page, pages: answer.total_pages };
   }
 
@@ -43,6 +41,14 @@ export function keys(app) {
 
   /** What is asked for is in the address, so that it can be sent to somebody. */
   const ask = (changed) => goTo("keys", { ...wanted, page: "", ...changed }, load);
+
+  const save = exporter(app, "keys.csv", KEYS, async function* () {
+    for (let page = 1, last = 1; page <= last; page += 1) {
+      const answer = await app.api.get("/key/list", { ...wanted, page, size: 100, return_full_object: true });
+      yield answer.keys;
+      last = answer.total_pages;
+    }
+  });
 
   /** The row as the gateway answered, instead of asking for all again. */
   function replaced(answer) {
@@ -57,7 +63,7 @@ export function keys(app) {
   function create() {
     form(app, {
       title: "New key",
-      content: html`<div class="fields">${inputs(FIELDS)}${expiry("never")}</div>`,
+      content: groups(FIELDS, {}, expiry("never")),
       verb: "Create the key",
       submit: async (given) => {
         const issued = await app.api.post("/key/generate", { ...changes(FIELDS, given), ...lasting(given) });
@@ -81,7 +87,7 @@ export function keys(app) {
   function edit(key) {
     form(app, {
       title: `Limits of ${name(key)}`,
-      content: html`<div class="fields">${inputs(FIELDS, key)}${expiry(key.expires ? moment(key.expires) : "as it is: never")}</div>`,
+      content: groups(FIELDS, key, expiry(key.expires ? moment(key.expires) : "as it is: never")),
       verb: "Save",
       submit: async (given) => {
         const changed = { ...changes(FIELDS, given, key), ...lasting(given) };
@@ -146,17 +152,6 @@ export function keys(app) {
     <td class="end">${app.mayChangeKey(key) ? actions(key) : nothing}</td>
   </tr>`;
 
-  const filters = () => html`<div class="filters">
-    ${searchField("Search keys", wanted.search, (search) => ask({ search }))}
-    <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
-      <option value="">Any state</option>
-      ${STATUSES.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
-    </select>
-    <select aria-label="Order" @change=${(event) => ask({ sort_by: event.target.value })}>
-      ${ORDERS.map(([value, label]) => html`<option value=${value} ?selected=${value === wanted.sort_by}>${label}</option>`)}
-    </select>
-  </div>`;
-
   function table(shown) {
     if (!shown.found.length && shown.page > 1) return empty("There is no such page.", html`<a href="#/keys">The first one</a> has the newest keys.`);
     if (!shown.found.length) return empty("No key fits.", "Try a part of its name, team, user or tag, or the beginning of its id.");
@@ -170,9 +165,9 @@ export function keys(app) {
 
   const show = () => html`
     ${app.listsKeys
-      ? heading("Keys", app.leadsTeam ? "Who may use the gateway in your team, and how much." : "Who may use the gateway, and how much.", app.mayChange || app.leadsTeam ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing)
+      ? heading("Keys", app.leadsTeam ? "Who may use the gateway in your team, and how much." : "Who may use the gateway, and how much.", html`${save()}${app.mayChange || app.leadsTeam ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing}`)
       : heading("Your key", "What it may do, and what is left.")}
-    ${app.listsKeys ? filters() : nothing}
+    ${app.listsKeys ? filters("Search keys", wanted, STATUSES, ask) : nothing}
     ${list.show(table)}`;
 
   function open(params) {

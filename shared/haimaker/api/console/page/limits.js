@@ -1,6 +1,6 @@
 /* The form of what an account may do: which fields, and which of them were changed. */
 
-import { html } from "./vendor/lit-html/lit-html.js";
+import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { field } from "./parts.js";
 
 const TIME = "30m, 12h, 30d, 4w or 1mo";
@@ -19,6 +19,9 @@ export const LIMITS = {
   model_tpm_limit: ["Tokens by model, a minute", "counts", "openai/gpt-4o = 9000, with commas between"],
 };
 export const MODELS = { models: ["Models", "list", "names, or openai/*, with commas between; empty: all"] };
+
+/** What few accounts have: shown when asked for, or where it is set. */
+const MORE = new Set(["soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_max_budget", "model_rpm_limit", "model_tpm_limit", "tags"]);
 
 /** `a = 1, b = 2` as an object, and back; `told` and `read` are of one value. */
 const byModel = (told, read) => ({
@@ -44,11 +47,20 @@ const KINDS = {
 };
 
 /** The fields as they are in `account`, or empty. */
-export function inputs(fields, account = {}) {
+function inputs(fields, account = {}) {
   return Object.entries(fields).map(([name, [label, kind, hint]]) => {
     const { type = "text", step, pattern = ".*", told } = KINDS[kind];
     return field(label, html`<input name=${name} type=${type} min="0" step=${step ?? "any"} pattern=${pattern} autocomplete="off" .value=${told(account[name])}>`, hint);
   });
+}
+
+/** The fields as they are in `account`, or empty, in two groups; `last` is one more of the second. */
+export function groups(fields, account = {}, last = nothing) {
+  const [first, more] = [false, true].map((isMore) => Object.fromEntries(Object.entries(fields).filter(([name]) => MORE.has(name) === isMore)));
+  const isSet = account.expires || Object.entries(more).some(([name, [, kind]]) => KINDS[kind].told(account[name]));
+  const show = { handleEvent: (event) => { event.currentTarget.open = true; }, capture: true }; // what is wrong can be seen
+  return html`<div class="fields">${inputs(first, account)}</div>
+    <details ?open=${Boolean(isSet)} @invalid=${show}><summary>More limits</summary><div class="fields">${inputs(more, account)}${last}</div></details>`;
 }
 
 /** What a form says otherwise than `account`, as the gateway takes it; null takes a limit away. Pure. */

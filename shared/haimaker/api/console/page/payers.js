@@ -1,10 +1,10 @@
 /* Who pays besides keys: teams and end users, with budgets and limits of their own. For administrators. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { budget, limitsOf, state } from "./account_parts.js";
+import { budget, filters, limitsOf, listed, state } from "./account_parts.js";
 import { form } from "./dialogs.js";
-import { LIMITS, MODELS, changes, inputs } from "./limits.js";
-import { Loaded, choice, empty, goTo, heading, pager, searchField } from "./parts.js";
+import { LIMITS, MODELS, changes, groups } from "./limits.js";
+import { Loaded, choice, empty, goTo, heading, pager } from "./parts.js";
 
 const KINDS = {
   team: {
@@ -26,7 +26,6 @@ const KINDS = {
 };
 
 const PAGE = 50;
-const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
 const STATES = ["active", "blocked"];
 
 export function payers(app) {
@@ -36,9 +35,8 @@ export function payers(app) {
 
   async function page() {
     const of = name;
-    const { kind: _, search = "", sort_by: order = "created_at", ...conditions } = wanted;
-    const asked = { ...conditions, search: search.trim(), sort_by: order, sort_order: order === "key_alias" ? "asc" : "desc", page: wanted.page ?? 1, size: PAGE };
-    const answer = await app.api.get(`${KINDS[of].path}/list`, asked);
+    const { kind: _, ...conditions } = wanted;
+    const answer = await app.api.get(`${KINDS[of].path}/list`, listed(conditions, PAGE));
     return { name: of, found: answer[KINDS[of].list], total: answer.total_count, page: answer.current_page, pages: answer.total_pages };
   }
 
@@ -49,7 +47,7 @@ export function payers(app) {
     const fields = { [kind.id]: ["Id", "text", "as requests or keys name it"], ...kind.fields };
     form(app, {
       title: `New ${name}`,
-      content: html`<div class="fields">${inputs(fields)}</div>`,
+      content: groups(fields),
       verb: "Create",
       submit: async (given) => {
         await app.api.post(`${kind.path}/new`, changes(fields, given));
@@ -61,7 +59,7 @@ export function payers(app) {
   function edit(kind, account) {
     form(app, {
       title: `Limits of ${kind.label(account)}`,
-      content: html`<div class="fields">${inputs(kind.fields, account)}</div>`,
+      content: groups(kind.fields, account),
       verb: "Save",
       submit: async (given) => {
         await app.api.post(`${kind.path}/update`, { [kind.id]: account[kind.id], ...changes(kind.fields, given, account) });
@@ -104,17 +102,6 @@ export function payers(app) {
     </div>` : nothing}</td>
   </tr>`;
 
-  const filters = () => html`<div class="filters">
-    ${searchField(`Search ${KINDS[name].title.toLowerCase()}`, wanted.search, (search) => ask({ search }))}
-    <select aria-label="State" @change=${(event) => ask({ status: event.target.value })}>
-      <option value="">Any state</option>
-      ${STATES.map((status) => html`<option ?selected=${status === wanted.status}>${status}</option>`)}
-    </select>
-    <select aria-label="Order" @change=${(event) => ask({ sort_by: event.target.value })}>
-      ${ORDERS.map(([value, label]) => html`<option value=${value} ?selected=${value === wanted.sort_by}>${label}</option>`)}
-    </select>
-  </div>`;
-
   function table(shown) {
     const { name: of, found } = shown;
     const kind = KINDS[of];
@@ -131,7 +118,7 @@ export function payers(app) {
     ${choice("Kind", Object.entries(KINDS).map(([value, kind]) => [value, kind.title]), name, (kind) => goTo("payers", { kind }, () => list.load()))}
     ${app.mayChange ? html`<button type="button" class="primary" @click=${create}>New ${name}</button>` : nothing}`;
 
-  const show = () => html`${heading("Teams and users", KINDS[name].hint, actions())}${filters()}${list.show(table)}`;
+  const show = () => html`${heading("Teams and users", KINDS[name].hint, actions())}${filters(`Search ${KINDS[name].title.toLowerCase()}`, wanted, STATES, ask)}${list.show(table)}`;
 
   function open(params) {
     wanted = Object.fromEntries(params);

@@ -10,11 +10,14 @@ import { Loaded, choice, code, empty, failure, field, heading } from "./parts.js
 import { events } from "./sse.js";
 
 const EXAMPLE = "Count to 5";
+const FIRST_MODEL = "demo/count"; // which does as the example says
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"];
 const NOTHING_WANTED = { model: "", beside: "", system: "", text: "", temperature: "", max_tokens: "", effort: "", tools: "", schema: "", stream: true };
 const KEPT = "haimaker.conversation";
 /** Of a request in code, in place of an image's own data. */
 const PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+const PHONE = matchMedia("(max-width: 800px)");
 
 export function playground(app) {
   let { turns, wanted } = kept();
@@ -168,7 +171,8 @@ export function playground(app) {
     app.draw();
   }
 
-  const settings = () => html`<section class="panel settings" @input=${change}>
+  /** On a phone they are behind the name of the model, so that the conversation is what is seen first. */
+  const settings = () => html`<details class="panel" ?open=${!PHONE.matches} @input=${change}><summary>${wanted.model || "No model"}: model and settings</summary><section class="settings" aria-label="Settings">
     ${field("Model", html`<input name="model" list="chat-models" autocomplete="off" spellcheck="false" .value=${wanted.model}>`)}
     ${field("Beside it", html`<input name="beside" list="chat-models" autocomplete="off" spellcheck="false" placeholder="nothing" .value=${wanted.beside}>`, "A second one, which answers the same.")}
     <datalist id="chat-models">${(models.data ?? []).map((id) => html`<option value=${id}></option>`)}</datalist>
@@ -184,7 +188,7 @@ export function playground(app) {
     </details>
     <label class="field check"><input name="stream" type="checkbox" .checked=${wanted.stream}><span>Stream the answer</span></label>
     ${models.error ? failure(models.error, () => models.load()) : nothing}
-  </section>`;
+  </section></details>`;
 
   let keyError = null;
 
@@ -249,10 +253,12 @@ export function playground(app) {
     ${heading("Playground", "Talk to a model, or to two side by side, and take the request with you.", html`<button type="button" @click=${clear}>Start again</button>`)}
     <div class="playground">${settings()}${app.generating ? talk() : needsKey()}${shown()}</div>`;
 
+  PHONE.addEventListener("change", () => app.draw());
+
   async function open(params) {
     wanted.model = params.get("model") ?? wanted.model;
     if (!models.data) await models.load();
-    wanted.model ||= models.data?.find((id) => id.startsWith("demo/")) ?? models.data?.[0] ?? "";
+    wanted.model ||= models.data?.find((id) => id === FIRST_MODEL) ?? models.data?.[0] ?? "";
     app.draw();
   }
 

@@ -1,12 +1,12 @@
 /* The latest requests, or the dearest of them: who asked, what it cost, and every attempt. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { byProvider, dearest, fromGeneration } from "./attempts.js";
+import { byProvider, fromGeneration } from "./attempts.js";
+import { REQUESTS, exporter } from "./export.js";
 import { count, milliseconds, moment, percent, usd } from "./format.js";
 import { Loaded, badge, choice, code, empty, goTo, heading } from "./parts.js";
 
 const PAGE = 50;
-const LOOKED_AT = 1000;
 const STATUSES = { ok: "good", error: "bad", cut: "warn", lost: "bad" };
 const SPAN = ["start_date", "end_date"];
 const NAMES = { provider: "Provider", user: "User", tag: "Tag" };
@@ -67,21 +67,26 @@ export function requests(app) {
 
   async function find() {
     if (id) return { rows: [fromGeneration((await app.api.get("/generation", { id })).data)], cursor: null };
-    if (order === "newest") return more({ rows: [], cursor: null }, PAGE);
-    let found = await more({ rows: [], cursor: null }, 100);
-    while (found.cursor && found.rows.length < LOOKED_AT) found = await more(found, 100);
-    return found;
+    return more({ rows: [], cursor: null });
   }
 
-  async function more(found, limit) {
-    const page = await app.api.get("/spend/logs", { ...wanted, limit, cursor: found.cursor });
-    return { rows: [...found.rows, ...page.data], cursor: page.next_cursor };
+  async function more(found) {
+    const page = await app.api.get("/spend/logs", { ...wanted, sort_by: order === "dearest" ? "spend" : "", limit: PAGE, cursor: found.cursor });
+    return { rows: [...found.rows, ...page.data], cursor: page.next_cursor, ofNewest: page.of_newest };
   }
+
+  const save = exporter(app, "requests.csv", REQUESTS, async function* () {
+    for (let cursor; cursor !== null; ) {
+      const page = await app.api.get("/spend/logs", { ...wanted, limit: 100, cursor });
+      yield page.data;
+      cursor = page.next_cursor;
+    }
+  });
 
   async function loadMore(event) {
     event.target.disabled = true;
     try {
-      rows.data = await more(rows.data, PAGE);
+      rows.data = await more(rows.data);
     } catch (error) {
       app.tell(error.message);
     }
@@ -127,17 +132,16 @@ export function requests(app) {
 
   const actions = () => html`
     ${choice("Order", [["newest", "Newest"], ["dearest", "Dearest"]], order, (value) => goTo("requests", { ...wanted, order: value === "newest" ? "" : value }, () => rows.load()))}
-    <button type="button" @click=${() => rows.load()}>Refresh</button>`;
+    ${save()}<button type="button" @click=${() => rows.load()}>Refresh</button>`;
 
   function table(found) {
     if (!found.rows.length) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
-    const shown = order === "dearest" ? dearest(found.rows, PAGE) : found.rows;
-    return html`${order === "dearest" ? html`<p class="count">The dearest of the ${count(found.rows.length)} newest that fit</p>` : nothing}
+    return html`${order === "dearest" ? html`<p class="count">The dearest of ${found.ofNewest ? `the ${count(found.ofNewest)} newest` : app.isAdmin && !wanted.key && !wanted.start_date ? "the last 30 days" : "all that fit"}</p>` : nothing}
       <table class="cards requests">
         <thead><tr><th>Time</th><th>Model</th><th>Key</th><th>Status</th><th class="number">Tokens</th><th class="number">Duration</th><th class="number">Cost</th><th><span class="sr">Details</span></th></tr></thead>
-        <tbody>${shown.map(line)}</tbody>
+        <tbody>${found.rows.map(line)}</tbody>
       </table>
-      ${found.cursor && order === "newest" ? html`<p class="more"><button type="button" @click=${loadMore}>Load more</button></p>` : nothing}
+      ${found.cursor ? html`<p class="more"><button type="button" @click=${loadMore}>Load more</button></p>` : nothing}
       ${providers(found.rows)}`;
   }
 
