@@ -8,8 +8,6 @@ batch that it ends, and who takes a part looks at the batch after that is writte
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from haimaker.batches import (
     CANCELLED,
@@ -24,22 +22,22 @@ from haimaker.batches import (
 )
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.heart import LEASE_S, Heart
-from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, split_at, unanswered_row
+from haimaker.batches.journal import ERROR, OUTPUT
+from haimaker.batches.lines import ENDPOINTS, LineError, split_at
 from haimaker.batches.native import unread_names
 from haimaker.batches.native_steps import NativeSteps, all_done, next_look_s
 from haimaker.batches.pace import halves
-from haimaker.batches.part_run import PartLost, PartRun, Tools, charge_dead, find_requests
-from haimaker.batches.parts import Cutter, Part, lines_key, read_segments, sum_up
+from haimaker.batches.part_run import PartLost, PartRun, Tools, charge_dead
+from haimaker.batches.parts import Cutter, Part, lines_key, sum_up
 from haimaker.batches.queued import TIMER_S, Message
+from haimaker.batches.row_files import RowFiles
 from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
-from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, StoreUnavailable
-from haimaker.stored_files import BATCH_OUTPUT, FileDescription, new_id
 from haimaker.stored_files import FOLDER as FILES_FOLDER
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+from haimaker.stored_files import new_id
 
 CHECKS_UNTIL_S = 60.0
 """Of its time, what a function keeps that reads the lines of a batch; a fifth, where that is less."""
@@ -303,9 +301,9 @@ class Steps:
         for part in parts:
             if not part.is_done:
                 charge_dead(self._tools.store, taken.body["pools"], part, range(part.body["lines"]), part.body["unclean"])
-        output = self._store_file(taken, "output", self._rows(taken, parts, ends_as, OUTPUT))
-        error = self._store_file(taken, "error", self._rows(taken, parts, ends_as, ERROR))
-        extra_nanousd = sum(self._unanswered_nanousd(part) for part in parts if not part.is_done)
+        rows = RowFiles(self._tools, taken, ends_as)
+        output, error = rows.store("output", parts, OUTPUT), rows.store("error", parts, ERROR)
+        extra_nanousd = sum(rows.unanswered_nanousd(part) for part in parts if not part.is_done)
         self._close_pools(taken)
         self._tell_end(taken, ends_as, output_file_id=output, error_file_id=error, **sum_up(parts, extra_nanousd))
 
@@ -322,72 +320,6 @@ class Steps:
             **{f"{ends_as}_at": now_s},
         )
         self._clean_up(batch)
-
-    def _journal(self, part: Part, folder: str) -> Journal:
-        path = Path(folder) / "journal"
-        with path.open("wb") as file:
-            file.writelines(read_segments(self._tools.blobs, part))
-        return Journal(path, part.body["lines"])
-
-    def _rows(self, batch: Batch, parts: list[Part], ends_as: str, kind: str) -> Iterator[bytes]:
-        """Of one kind, in the order of the lines; those of what was not answered are of the error file."""
-        for part in parts:
-            sums = part.sums
-            if part.is_done and not (sums.completed if kind == OUTPUT else sums.failed):
-                continue
-            with TemporaryDirectory() as folder:
-                journal = self._journal(part, folder)
-                found = journal.rows(kind)
-                if kind == OUTPUT or part.is_done:
-                    yield from (row for _, row in found)
-                else:
-                    yield from self._error_rows(batch, part, journal, found, ends_as)
-                journal.close()
-
-    def _error_rows(
-        self, batch: Batch, part: Part, journal: Journal, failed: Iterator[tuple[int, bytes]], ends_as: str
-    ) -> Iterator[bytes]:
-        code, message = ENDS[ends_as]
-        number, row = next(failed, (-1, b""))
-        data = self._tools.blobs.get_range(lines_key(batch.id), part.body["start"], part.body["end"])
-        for line, raw in enumerate(split([data])):
-            if line == number:
-                yield row
-                number, row = next(failed, (-1, b""))
-            elif not journal.is_done(line):
-                yield unanswered_row(read_line(raw, batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
-
-    def _unanswered_nanousd(self, part: Part) -> int:
-        """What the requests cost of lines without an answer."""
-        if not part.body["deliveries"]:
-            return 0
-        store, cost_nanousd = self._tools.store, 0
-        with TemporaryDirectory() as folder:
-            journal = self._journal(part, folder)
-            journal.close()
-        for line in range(part.body["lines"]):
-            if not journal.is_done(line):
-                found = {*journal.begun.get(line, ()), *find_requests(store, part, line, part.body["unclean"])}
-                records = map(store.record, found)
-                cost_nanousd += sum(record.cost_nanousd for record in records if record)
-        return cost_nanousd
-
-    def _store_file(self, batch: Batch, kind: str, rows: Iterator[bytes]) -> str | None:
-        """Makes a file of rows and returns its id; none of no rows."""
-        first = next(rows, None)
-        if first is None:
-            return None
-
-        def pieces() -> Iterator[bytes]:
-            yield first
-            yield from rows
-
-        file_id = str(batch.body[f"{kind}_file_id"])
-        size = self._tools.files.put(file_id, pieces())
-        name, lasts_s = f"{batch.id}_{kind}.jsonl", batch.body["output_lasts_s"]
-        said = FileDescription(name, BATCH_OUTPUT, "application/jsonl", lasts_s)
-        self._tools.files.add(file_id, size, batch.owner, said, batch.body["finalizing_at"])
-        return file_id
 
     def _clean_up(self, batch: Batch) -> None:
         """Forgets what only its work needed; the bucket's lifecycle takes away what a function left that died here."""
