@@ -15,8 +15,9 @@ import pytest
 from haimaker.accounts import keys as auth
 from haimaker.batches import OPEN, QUEUE_HOME
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
+from haimaker.batches.asking import Asking
 from haimaker.batches.parts import KIND
-from haimaker.store import Account, Reservation
+from haimaker.store import Account, Reservation, StoreUnavailable
 from haimaker.store.dynamodb import DynamoStore
 from local.command_line.__main__ import main
 from tests.support.documentation import Guide
@@ -412,6 +413,27 @@ def test_a_batch_outlives_its_functions(batches, monkeypatch, seed):
     batch = begin(client, [line(name) for name in names])
     kills = outlive(batches, monkeypatch, random.Random(seed), auth.account_id_of(key), batch.id)
     assert kills >= 5
+    check(batches, key, client, client.batches.retrieve(batch.id), names)
+
+
+def test_what_was_answered_before_the_store_failed_is_not_asked_again(batches, monkeypatch):
+    ask, failures = Asking.ask, [StoreUnavailable("gone for a moment")]
+
+    def fails_at_the_last(asking, number, *arguments):
+        if number == 19 and failures:
+            time.sleep(1.0)
+            raise failures.pop()
+        return ask(asking, number, *arguments)
+
+    monkeypatch.setattr(Asking, "ask", fails_at_the_last)
+    monkeypatch.setattr("haimaker.batches.part_run.WRITES_EVERY_S", 60.0)
+    batches.stack.upstream.answers(answers_its_line)
+    key = batches.stack.key(budget_nanousd=10**9)
+    client = batches.openai_client(key)
+    names = [f"line-{number}" for number in range(20)]
+    batch = begin(client, [line(name) for name in names])
+    batches.deliver()
+    assert (len(batches.stack.upstream.calls), failures) == (20, [])
     check(batches, key, client, client.batches.retrieve(batch.id), names)
 
 

@@ -229,8 +229,9 @@ class PartRun:
             if now_s >= looked_s + LOOKS_EVERY_S:
                 looked_s = now_s
                 self._look()
-        if self._error:
-            raise self._error
+        if error := self._error:
+            self._write_meanwhile()  # what was answered is not to be asked again
+            raise error
 
     def _ask_lines(self) -> None:
         """In a thread of several: one line after another, those first that were answered."""
