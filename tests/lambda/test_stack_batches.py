@@ -13,10 +13,12 @@ import openai
 import pytest
 
 from haimaker.accounts import keys as auth
-from haimaker.batches import OPEN, QUEUE_HOME
+from haimaker.api import keys
+from haimaker.batches import OPEN, QUEUE_HOME, successors
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
 from haimaker.batches.asking import Asking
 from haimaker.batches.parts import KIND
+from haimaker.http.values import Request
 from haimaker.store import Account, Reservation, StoreUnavailable
 from haimaker.store.dynamodb import DynamoStore
 from local.command_line.__main__ import main
@@ -222,6 +224,35 @@ def test_a_batch_that_is_cancelled_keeps_what_was_answered(batches, monkeypatch,
     assert {row["error"]["code"] for row in errors if not row["response"]} == {"batch_cancelled"}
     assert batch.request_counts.to_dict() == {"total": 40, "completed": len(output), "failed": len(asked)}
     assert held(batches, key) == (round(batch.usage.to_dict()["cost"] * 1e9), False)
+
+
+def test_a_batch_goes_on_under_the_key_that_replaced_its_own(batches, monkeypatch):
+    """Also if lines are refused in the moment in which the old one is blocked, and the new one is not there."""
+    monkeypatch.setattr("haimaker.batches.part_run.AT_ONCE", 4)
+    key, take_pools, renewed = batches.stack.key(budget_nanousd=10**9), successors.take_pools, []
+    client = batches.openai_client(key)
+    batch = begin(client, [line(f"line-{number}") for number in range(20)])
+
+    def is_slow(*arguments):
+        time.sleep(0.2)
+        return take_pools(*arguments)
+
+    def regenerates(call):
+        if len(batches.stack.upstream.calls) == 6:
+            request = Request("", body=json.dumps({"key": key}).encode())
+            renewed.append(keys.regenerate(batches.stack.store, Account("key#a", "", 0, role="admin"), request)["key"])
+        return answers_its_line(call)
+
+    monkeypatch.setattr(successors, "take_pools", is_slow)
+    batches.stack.upstream.answers(regenerates)
+    batches.deliver()
+    client = batches.openai_client(*renewed)
+    batch = client.batches.retrieve(batch.id)
+    assert (batch.status, batch.request_counts.completed, batch.request_counts.failed) == ("completed", 18, 2)
+    assert len(batches.stack.upstream.calls) == 20
+    spent, is_held, costs = batches.stack.money(*renewed)
+    assert not is_held
+    assert spent - sum(costs) >= 6 * COST, "what was being asked counts as spent with its worst case"
 
 
 def test_a_batch_whose_time_is_over_has_each_line_in_its_error_file(batches, monkeypatch):

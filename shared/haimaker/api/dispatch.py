@@ -208,8 +208,9 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
             result = act(store, account, request)
             if warns:
                 from haimaker.api.key_warnings import with_warnings
+                from haimaker.http.json import parse_json
 
-                result = with_warnings(services.settings.config, result)
+                result = with_warnings(services.settings.config, result, parse_json(request.body))
             return json_response(result)
         finally:
             events = audit.events_of(store, account, f"{shown or module}.{request.path.get('action', name)}", request)

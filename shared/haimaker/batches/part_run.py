@@ -56,6 +56,10 @@ class Tools(NamedTuple):
     observer: Observer
 
 
+AGAIN_S = 1.0
+"""After which a key that was refused is looked at once more: it may just be made anew."""
+
+
 class PartLost(Exception):
     """Another function has the part."""
 
@@ -162,9 +166,11 @@ class PartRun:
         except APIError as error:
             if error.status >= 500:
                 raise StoreUnavailable(str(error)) from None
+            self.refuse()
+            if self._batch.status == IN_PROGRESS:
+                raise StoreUnavailable("a key is just made anew") from None
             balance = self._tools.store.get(account_id)
             self._accounts = (balance.account if balance else Account(account_id, "", 0),)
-            self.refuse()
 
     def _read_providers(self) -> None:
         """Finds what providers' batches answered to lines, of those that were read. Raises BlobError."""
@@ -296,7 +302,15 @@ class PartRun:
         self._pace.leave_room(response)
 
     def refuse(self) -> None:
+        """Cancels the batch of a key that may do nothing any more; what is left of a key that was being made anew is given on."""
         self._stopped.set()
+        time.sleep(AGAIN_S)
+        try:
+            self._tools.worker.accounts_of(self._batch.body["account_id"])
+            return
+        except APIError as error:
+            if error.status >= 500:
+                return
         directory, batch = self._tools.queue.directory, self._batch
         while batch.status == IN_PROGRESS:
             changed = directory.put(batch.with_fields(status=CANCELLING, cancelling_at=int(time.time())))
