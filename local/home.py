@@ -1,7 +1,6 @@
 """The folder in which a local gateway keeps all that it has: what is wrong with it."""
 
 import os
-import shutil
 from pathlib import Path
 
 LEAST_FREE_BYTES = 1_000_000
@@ -14,7 +13,8 @@ def find_problem(home: Path) -> str | None:
             return f"{home} is no folder."
         if not os.access(home, os.W_OK | os.X_OK):
             return f"{home} can't be written: it is another user's."
-        return f"The disk of {home} is full." if shutil.disk_usage(home).free < LEAST_FREE_BYTES else None
+        disk = os.statvfs(home)
+        return f"The disk of {home} is full." if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES else None
     above = next(parent for parent in home.absolute().parents if parent.exists())
     is_open = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
     return None if is_open else f"{home} can't be made."

@@ -37,7 +37,7 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": "a-secret",
     "AWS_SESSION_TOKEN": "t",
 }
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 ASKS_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 

@@ -223,10 +223,11 @@ def test_as_many_are_answered_at_once_as_files_may_be_open(tmp_path, upstream, l
         key = gateway.admin("/key/generate")["key"]
         gateway.http.close()
         url, body, headers = f"{gateway.http.base_url}chat/completions", chat_body(max_tokens=64), bearer(key)
-        asked = [pool.submit(httpx.post, url, json=body, headers=headers, timeout=60, trust_env=False) for _ in range(120)]
-        upstream.wait_for_calls(answered, 30)
-        gate.open()
-        statuses = Counter(future.result().status_code for future in asked if not future.exception())
+        with httpx.Client(timeout=180, limits=httpx.Limits(max_connections=None), trust_env=False) as http:
+            asked = [pool.submit(http.post, url, json=body, headers=headers) for _ in range(120)]
+            upstream.wait_for_calls(answered, 120)
+            gate.open()
+            statuses = Counter(future.result().status_code for future in asked if not future.exception())
         assert statuses[200] >= answered
         assert statuses.keys() <= {200, 503}
 

@@ -89,3 +89,26 @@ def test_a_model_that_leads_nowhere_is_told_and_taken(desk: Desk, models: list[s
         assert len(found) == len(told)
         assert all(words in warning for words, warning in zip(told, found, strict=True)), found
     assert "warnings" not in desk.admin("/key/update", key=made["token_id"], max_budget=1) or told
+
+
+@pytest.mark.parametrize(
+    ("fields", "warned"),
+    [
+        ({"key_type": "llm_api", "permissions": {}, "guardrails": [], "user_role": None, "send_invite_email": False}, []),
+        ({"key_type": "default", "guardrails": ["pii"], "permissions": {"a": True}}, ["guardrails", "permissions"]),
+        ({"user_role": "internal_user", "config": {"a": 1}}, ["config", "user_role"]),
+        ({"key_type": "management"}, None),
+        ({"allowed_routes": ["/chat/completions"]}, None),
+    ],
+)
+def test_what_litellms_scripts_send_along_is_taken_and_named(desk: Desk, fields: dict, warned: list[str] | None) -> None:
+    """But not what would be thought to keep a key from something."""
+    answer = desk.ask("POST", "/key/generate", fields)
+    if warned is None:
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(fields)))
+        return
+    assert answer.status_code == 200, answer.text
+    assert sorted(warning.split("'")[1] for warning in answer.json().get("warnings", [])) == warned
+    assert not {*fields} & answer.json().keys() - {"permissions"}
+    changed = desk.ask("POST", "/key/update", {"key": answer.json()["token_id"], **fields})
+    assert sorted(warning.split("'")[1] for warning in changed.json().get("warnings", [])) == warned

@@ -19,6 +19,7 @@ from tests.support.batch_vendors import (
     AnthropicVendor,
     AzureVendor,
     GeminiVendor,
+    GroqVendor,
     MistralVendor,
     OpenAIVendor,
     TogetherVendor,
@@ -73,7 +74,7 @@ REFUSAL = {"error": {"message": "no", "code": None, "type": "invalid_request_err
 VENDORS: dict[str, tuple[type[Vendor], Callable[[str], JSON], JSON]] = {
     "openai/gpt-4o-mini": (OpenAIVendor, to_openai, REFUSAL),
     "azure/gpt-4o": (AzureVendor, to_openai, REFUSAL),
-    "groq/openai/gpt-oss-20b": (OpenAIVendor, to_openai, REFUSAL),
+    "groq/openai/gpt-oss-20b": (GroqVendor, to_openai, REFUSAL),
     "together_ai/priced": (TogetherVendor, to_openai, REFUSAL),
     "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo": (TogetherVendor, to_openai, REFUSAL),
     "anthropic/claude-sonnet-4-5": (AnthropicVendor, to_anthropic, {"type": "error", **REFUSAL}),
@@ -157,6 +158,10 @@ def all_of(model: str, texts: Sequence[str]) -> list[str]:
 
 def run(client: openai.OpenAI, model: str, *texts: str, **options: Any) -> Any:
     return ended(client, begin(client, [asked(model, text) for text in all_of(model, texts)], **options))
+
+
+def runs_natively(batch: Any) -> bool:
+    return [each["status"] for each in batch.model_extra["provider_batches"]] == ["running"]
 
 
 def batch_price(model: str, percent: int = 0) -> int:
@@ -313,6 +318,20 @@ def test_providers_are_asked_how_far_they_are_while_other_lines_are_asked(desk: 
     assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (5, 1, [])
 
 
+@pytest.mark.parametrize("model", [OPENAI, FIREWORKS])
+def test_what_a_provider_has_not_answered_is_asked_before_the_time_is_over(
+    model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = vendor_of(model, upstream, ends_at=10**6)
+    batch = begin(client, [asked(model, text) for text in ("one", "two", "three")])
+    until(client, batch, runs_natively)
+    monkeypatch.setattr("haimaker.batches.native.LAST_S", 86_400)
+    batch = ended(client, batch)
+    assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", 3, 3)
+    assert [each.is_cancelled for each in vendor.batches.values()] == [True]
+    nothing_is_left(desk, key, batch)
+
+
 def test_a_mode_that_is_none_is_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         begin(client, [asked(OPENAI, "one")], metadata={"haimaker_mode": "later"})
@@ -376,7 +395,7 @@ def test_a_batch_goes_on_under_the_key_that_replaced_its_own(desk: Desk, upstrea
     """What is put aside moves with it, and what is charged is what the answers cost."""
     key, vendor = desk.key(max_budget=1), vendor_of(OPENAI, upstream, ends_at=10**6)
     batch = begin(sdk(desk, key), [asked(OPENAI, text) for text in ("one", "two", "three")])
-    until(sdk(desk, key), batch, lambda now: now.model_extra["provider_batches"][0]["status"] == "running")
+    until(sdk(desk, key), batch, runs_natively)
     spent, held, _ = desk.money(key)
     renewed = desk.admin("/key/regenerate", key=key, **grace)["key"]
     assert (spent, desk.money(renewed)[:2]) == (0, (0, held)), "nothing counts as spent"

@@ -1,5 +1,6 @@
 """The API's own description: valid by OpenAPI's schema, complete, and true of requests that the gateway takes and refuses."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from haimaker.api.openapi import SCHEMAS, UNDESCRIBED, WITHOUT_KEY, document, path_of
-from haimaker.api.openapi_fields import ACTIONS, BODIES, GOOGLES_KEY, QUERIES, WITHOUT_BODY
+from haimaker.api.openapi_fields import ACTIONS, BODIES, CHOICES, GOOGLES_KEY, QUERIES, WITHOUT_BODY
 from haimaker.api.paths import LOCAL_ROUTES, ROUTES
 from haimaker.http.values import Request, Response
 from tests.contract.money_support import ADMIN, Desk
@@ -85,6 +86,22 @@ def test_every_parameter_that_is_read_is_in_it_and_every_one_in_it_is_taken(desk
     for name in said:
         answers = [ask({name: "1"}, action) for action in ACTIONS.get(operation, ("",))]
         assert any(b"unknown_parameter" not in bytes(answer.body) for answer in answers if isinstance(answer.body, bytes)), name
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [(operation, name) for operation, choices in CHOICES.items() for name in choices if name in QUERIES[operation]],
+)
+def test_of_a_parameter_with_choices_each_is_taken_and_no_other(desk: Desk, operation: str, name: str) -> None:
+    headers, path = {"authorization": f"Bearer {ADMIN}"}, {"id": "x", "action": "list"}
+
+    def is_refused(value: str) -> bool:
+        answer = desk.gateway.handle(operation, Request("chosen", headers, b"", path, {name: value}))
+        return answer.status == 400 and json.loads(bytes(answer.body))["error"]["param"] == name  # type: ignore[arg-type]
+
+    found = [value for value in CHOICES[operation][name] if is_refused(value)]
+    assert found == []
+    assert is_refused("none-of-them") or operation == "responses_input_items", "which looks for the response first"
 
 
 @pytest.mark.parametrize("operation", sorted(name for name, body in BODIES.items() if body.is_closed))

@@ -185,6 +185,13 @@ def test_every_step_of_the_diagram_is_a_module() -> None:
     assert [step for step in steps if not any((ROOT / "shared" / "haimaker").glob(f"**/{step}*"))] == []
 
 
+def test_every_page_is_in_the_index_and_in_the_readme() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    for index, link in ((ROOT / "docs" / "README.md", "]({}"), (ROOT / "README.md", "](docs/{}")):
+        text = index.read_text("utf-8")
+        assert [page for page in sorted(pages) if link.format(page) not in text] == [], index
+
+
 def test_every_link_leads_somewhere() -> None:
     for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))):
         for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):

@@ -131,7 +131,8 @@ def test_a_key_may_use_what_its_team_may(desk: Desk, name):
     assert [desk.chat(limited, model).status_code for model in ("demo/echo", MODEL)] == [200, 403]
     desk.admin("/team/update", team_id=name, models=["groq/*"])
     assert desk.chat(limited, "demo/echo").status_code == 403
-    assert error_of(desk.ask("POST", "/key/update", {"key": free, "team_id": "unknown"})) == (404, "team_not_found")
+    refused = desk.ask("POST", "/key/update", {"key": free, "team_id": "unknown"})
+    assert (*error_of(refused), refused.json()["error"]["param"]) == (404, "team_not_found", "team_id")
 
 
 def test_a_change_of_a_team_holds_from_the_next_request_on(desk: Desk, name):

@@ -5,10 +5,12 @@ It passes a stream on at its end only, and knows no trailers: test_runtime.py is
 """
 
 import base64
+import gzip
 import http.client
 import json
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -18,10 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pydantic_core
 import pytest
 
-from tests.support.aws_tools import built_layer, session_folder
+from tests.support.aws_tools import python313
+from tests.support.fake_upstream import FakeUpstream, Reply
+from tests.support.openai_wire import chunks, completion, error
 from tests.support.runtime_emulator import PRELUDE_END, ROOT, WRAPPER
 from tests.support.stack import LoadedFunction
 
@@ -41,13 +44,13 @@ Invoke = Callable[[str], bytes]
 
 
 @contextmanager
-def emulated(function: str, environment: dict[str, str], wrapper: Path = WRAPPER) -> Iterator[Invoke]:
+def emulated(function: str, environment: dict[str, str], wrapper: Path = WRAPPER, python: str = sys.executable) -> Iterator[Invoke]:
     """Invokes a function that runs under the emulator as Lambda runs it."""
     address, api = (f"127.0.0.1:{port}" for port in _free_ports(2))
     folder = ROOT / "functions" / function
     options = ["--log-level", "error", "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
     process = subprocess.Popen(
-        [PROGRAMS[0], *options, wrapper, sys.executable, "app.handler"],
+        [PROGRAMS[0], *options, wrapper, python, "app.handler"],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
@@ -173,19 +176,64 @@ def test_as_deployed_a_function_that_does_not_stream_answers_in_one_piece():
 
 
 @pytest.fixture(scope="module")
-def opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built layer, but for the one package that is compiled for another machine: that is this one's."""
-    layer, opt = built_layer(session_folder(tmp_path_factory)), tmp_path_factory.mktemp("opt")
-    (opt / "python").mkdir()
-    (opt / "stream-wrapper").symlink_to(layer / "stream-wrapper")
-    packages = {path.name: path for path in (layer / "python").iterdir()} | {"pydantic_core": Path(pydantic_core.__file__).parent}
-    for name, path in packages.items():
-        (opt / "python" / name).symlink_to(path)
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What becomes /opt, built for this machine."""
+    opt = tmp_path_factory.mktemp("opt")
+    variables = [f"ARTIFACTS_DIR={opt}", f"ARCHITECTURE={MACHINE}", f"PYTHON={python313()}"]
+    subprocess.run(
+        ["make", "-C", "shared", "build-HaimakerLayer", *variables], cwd=ROOT, check=True, timeout=300, capture_output=True
+    )
     return opt
 
 
-def test_the_layer_as_built_answers(opt, tmp_path):
-    environment = {"AWS_SAM_LOCAL": "true", "TMPDIR": str(tmp_path), "PYTHONPATH": ""}
-    with emulated("chat_completions", environment, opt / "stream-wrapper") as invoke:
-        for name in ("chat_completions", "chat_completions_stream", "chat_completions_url_base64"):
-            assert json.loads(invoke(EVENTS[name]))["statusCode"] == 200, name
+@pytest.fixture(scope="module")
+def as_built(layer: Path, upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoke]:
+    """The chat function in the layer's own Python, which is newer than the one that most people run tests with."""
+    sandbox = str(tmp_path_factory.mktemp("sandbox"))
+    provider = {"OPENAI_COMPATIBLE_BASE_URL": upstream.url}
+    environment = {"AWS_SAM_LOCAL": "true", "TMPDIR": sandbox, "PYTHONPATH": "", **provider}
+    with emulated("chat_completions", environment, layer / "stream-wrapper", python313()) as invoke:
+        yield invoke
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as upstream:
+        yield upstream
+
+
+def test_the_layer_as_built_answers(as_built):
+    for name in ("chat_completions", "chat_completions_stream", "chat_completions_url_base64"):
+        assert json.loads(as_built(EVENTS[name]))["statusCode"] == 200, name
+
+
+WHOLE = Reply.json(200, completion("Hello, Lambda!"))
+(ANSWER,) = WHOLE.body
+ASKED = {"model": "openai_compatible/any", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.mark.parametrize(
+    ("answered", "status"),
+    [
+        pytest.param([WHOLE], 200, id="with its length"),
+        pytest.param([Reply.raw(200, gzip.compress(ANSWER), {"content-encoding": "gzip"})], 200, id="compressed"),
+        pytest.param([Reply.sse([ANSWER], done=False, headers={"content-type": "application/json"})], 200, id="in chunks"),
+        pytest.param([WHOLE.framed_by_close()], 200, id="until the connection ends"),
+        pytest.param([Reply.json(503, {}), WHOLE], 200, id="after a failure"),
+        pytest.param([Reply.json(400, error("No."))], 400, id="refused"),
+        pytest.param([Reply.sse(chunks("Hello, Lambda!"))], 200, id="streamed"),
+        pytest.param([Reply.sse(chunks("Hello, Lambda!")).framed_by_close()], 200, id="streamed until the connection ends"),
+    ],
+)
+def test_the_layer_as_built_passes_a_providers_answer_on(as_built, upstream, answered, status):
+    is_stream = b"text/event-stream" in answered[0].head
+    for _ in range(2):  # the connection is used again, where it may be
+        upstream.answers(*answered)
+        event = json.loads(EVENTS["chat_completions"]) | {
+            "body": json.dumps(ASKED | {"stream": is_stream}),
+            "isBase64Encoded": False,
+        }
+        reply = json.loads(as_built(json.dumps(event)))
+        text = base64.b64decode(reply["body"]).decode() if reply["isBase64Encoded"] else reply["body"]
+        told = "".join(re.findall(r'"content":"([^"]*)"', text))
+        assert (reply["statusCode"], told) == (status, "Hello, Lambda!" if status == 200 else ""), reply

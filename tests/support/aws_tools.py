@@ -48,11 +48,17 @@ def translated(session: Path) -> dict:
         return json.loads(kept.read_text())
 
 
-def built_layer(session: Path) -> Path:
-    """The folder that becomes /opt, as `sam build` makes it."""
+def python313() -> str:
+    """The Python of the functions. The test is skipped where there is none."""
     found = subprocess.run(["sh", "find_python313.sh"], cwd=ROOT / "shared", capture_output=True, text=True)
     if found.returncode:
         pytest.skip(found.stderr.splitlines()[0])
+    return found.stdout.strip()
+
+
+def built_layer(session: Path) -> Path:
+    """The folder that becomes /opt, as `sam build` makes it."""
+    python313()
     with _locked(session):
         folder = session / "build"
         if not folder.exists():

@@ -124,6 +124,7 @@ class OpenAIVendor(Vendor):
     line_fields = frozenset({"custom_id", "method", "url", "body"})
     prefix = "/v1"
     upload_path, purpose = "/v1/files", "batch"
+    more_fields: tuple[str, ...] = ("output_expires_after",)
 
     def route(self, call: Call) -> Reply:
         path = call.path.removeprefix("/v1/openai")  # Azure's
@@ -148,6 +149,10 @@ class OpenAIVendor(Vendor):
     def upload(self, call: Call) -> Reply:
         form = read_form(call)
         assert form["purpose"] == self.purpose.encode()
+        expiry = {name.partition("[")[2][:-1]: value.decode() for name, value in form.items() if name.startswith("expires_after")}
+        assert not expiry or (
+            self.more_fields and expiry["anchor"] == "created_at" and 1_209_600 <= int(expiry["seconds"]) <= 2_592_000
+        )
         file_id = self.new_id("file-")
         self.files[file_id] = form["file"]
         return Reply.json(200, {"id": file_id, "object": "file", "purpose": self.purpose, "bytes": len(form["file"])})
@@ -155,7 +160,7 @@ class OpenAIVendor(Vendor):
     def create(self, body: JSON) -> Reply:
         endpoint = f"/v1{body['endpoint'].removeprefix('/v1')}"
         OPENAI_BATCH.validate_python(body | {"endpoint": endpoint}, strict=True)
-        assert body.keys() <= {"input_file_id", "endpoint", "completion_window", "metadata"}
+        assert body.keys() <= {"input_file_id", "endpoint", "completion_window", "metadata", *self.more_fields}
         requests: dict[str, JSON] = {}
         for line in map(json.loads, self.files[body["input_file_id"]].splitlines()):
             assert line.keys() == self.line_fields
@@ -204,8 +209,14 @@ class OpenAIVendor(Vendor):
         return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+class GroqVendor(OpenAIVendor):
+    """https://console.groq.com/docs/api-reference#batches-create"""
+
+    more_fields = ()
+
+
 class AzureVendor(OpenAIVendor):
-    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch"""
+    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said."""
 
     prefix = ""
 
@@ -216,6 +227,7 @@ class TogetherVendor(OpenAIVendor):
 
     line_fields = frozenset({"custom_id", "body"})
     upload_path, purpose = "/v1/files/upload", "batch-api"
+    more_fields = ()
 
     def upload(self, call: Call) -> Reply:
         assert read_form(call)["file_name"]

@@ -118,7 +118,7 @@ class FakeUpstream:
         self._gates.append(Gate())
         return self._gates[-1]
 
-    def wait_for_calls(self, count: int, timeout_s: float = 10.0) -> list[Call]:
+    def wait_for_calls(self, count: int, timeout_s: float = 60.0) -> list[Call]:
         """The calls, once there are `count` of them."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._calls) >= count, timeout_s):

@@ -58,7 +58,7 @@ def get_account(store: Store, account_id: str) -> Balance:
     balance = store.get(account_id)
     if balance is None:
         kind = kind_of(account_id)
-        raise NotFoundError(f"There is no such {kind}.", param=kind, code=f"{kind}_not_found")
+        raise NotFoundError(f"There is no such {kind}.", param=kind if kind == "key" else f"{kind}_id", code=f"{kind}_not_found")
     return balance
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from haimaker.http.errors import BadRequestError, invalid_parameter
+from haimaker.http.errors import BadRequestError, invalid_parameter, invalid_value
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import (
@@ -121,11 +121,27 @@ class EndUserFields(Fields):
     blocked: StrictBool | None = None
 
 
+WITHOUT_EFFECT = ("key_type", "user_role", "permissions", "guardrails", "config", "send_invite_email", "allowed_cache_controls")
+"""Fields of keys that LiteLLM's scripts send along. They are taken, and named in the answer, since they limit neither what a key
+spends nor what it may ask for. https://docs.litellm.ai/docs/proxy/virtual_keys"""
+KEY_TYPES = ("default", "llm_api")
+"""What every key is here. Another type would be thought to keep it from something."""
 AnyFields = TypeVar("AnyFields", bound=Fields)
+
+
+def find_without_effect(body: JSON) -> list[str]:
+    """Fields of a body that say something, and that have no counterpart here."""
+    return [name for name in WITHOUT_EFFECT if body.get(name) and name != "key_type"]
 
 
 def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
     """The fields of a body. Raises BadRequestError, which names the field."""
+    if kind is KeyFields:
+        if body.get("key_type") not in (None, *KEY_TYPES):
+            raise invalid_value(
+                "key_type", f"one of {', '.join(KEY_TYPES)}; a key that sees all and changes nothing has the role viewer"
+            )
+        body = {name: value for name, value in body.items() if name not in WITHOUT_EFFECT}
     unknown = next((name for name in body if name not in kind.model_fields), None)
     if unknown is not None:
         name = unknown[:100]

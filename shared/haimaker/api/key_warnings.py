@@ -1,5 +1,6 @@
 """What is likely a mistake in a key, and is told with it instead of refused: a model that nobody has yet may come tomorrow."""
 
+from haimaker.api.account_fields import find_without_effect
 from haimaker.http.values import JSON
 from haimaker.models.catalog import all_models
 from haimaker.models.names import AUTO
@@ -10,10 +11,12 @@ from haimaker.routing.targets import TargetResolver
 ALIKE = 0.75
 
 
-def with_warnings(config: Config, key: JSON) -> JSON:
-    """The key as it is shown, with `warnings` where its list of models has a name that leads nowhere."""
-    unknown = [name for name in key.get("models") or () if not _is_known(config, name)]
-    return {**key, "warnings": [_warning(config, name) for name in unknown]} if unknown else key
+def with_warnings(config: Config, key: JSON, body: JSON) -> JSON:
+    """The key as it is shown, with `warnings` where its list of models has a name that leads nowhere, or what was asked for has a
+    field without effect."""
+    found = [_warning(config, name) for name in key.get("models") or () if not _is_known(config, name)]
+    found += [f"{name!r} has no counterpart here and does nothing." for name in find_without_effect(body)]
+    return {**key, "warnings": found} if found else key
 
 
 def _is_known(config: Config, name: str) -> bool:

@@ -9,7 +9,7 @@ from html import escape
 from importlib import import_module
 
 from haimaker.api import body_schemas
-from haimaker.api.openapi_fields import ACTIONS, BODIES, FORM, GOOGLES_KEY, PARAMETERS, QUERIES, WITHOUT_BODY
+from haimaker.api.openapi_fields import ACTIONS, BODIES, CHOICES, FORM, GOOGLES_KEY, PARAMETERS, QUERIES, WITHOUT_BODY
 from haimaker.api.paths import GOOGLE_MODELS, LOCAL_ROUTES, OF_GOOGLE, ROUTES, Route
 from haimaker.http.values import JSON
 from haimaker.validation import field_types
@@ -145,7 +145,9 @@ def _in_path(route: Route, slashes: Sequence[str]) -> Iterator[JSON]:
 
 def _in_query(route: Route) -> Iterator[JSON]:
     for name in QUERIES.get(route.operation, ()):
-        yield {"name": name, "in": "query", "schema": dict(PARAMETERS.get(name, {"type": "string"}))}
+        choices = CHOICES.get(route.operation, {}).get(name)
+        schema = {"type": "string", "enum": list(choices)} if choices else dict(PARAMETERS.get(name, {"type": "string"}))
+        yield {"name": name, "in": "query", "schema": schema}
     if route.operation.startswith(OF_GOOGLE):
         yield {"name": GOOGLES_KEY, "in": "query", "schema": {"type": "string"}}
 

@@ -3,7 +3,7 @@
 The fields of a body are a shape, as those that client formats are checked by (`validation/shapes.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from haimaker.api import (
@@ -134,8 +134,15 @@ GOOGLES_KEY = "key"
 PARAMETERS: Mapping[str, Mapping[str, object]] = {
     **{key: {"type": "integer", "minimum": 0} for key in ("limit", "page", "size", "top", "hours", "pageSize")},
     **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
-    **{key: {"type": "string", "enum": ["asc", "desc"]} for key in ("order", "sort_order")},
     "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
 """Of those that are no texts."""
+ORDER = {"order": ("asc", "desc")}
+CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(("key_list", "team_show", "end_user_show"), account_filters.CHOICES),
+    **dict.fromkeys(("files_list", "batches_list", "batches_overview", "responses_input_items"), ORDER),
+    "spend_logs": {**ORDER, "sort_by": spend_filters.SORTS, "status": spend_filters.STATUSES},
+    "audit_list": {"order": ("desc",)},
+}
+"""By operation: the values that a parameter may have."""

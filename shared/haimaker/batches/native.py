@@ -46,6 +46,10 @@ MOST_TRIES = 5
 """Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
 MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
+LAST_S = 7_200
+"""Before our batch ends, in which what its providers' have not answered is asked as all other lines are. One waits up to three
+days, https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini, or for ever,
+https://docs.fireworks.ai/guides/batch-inference."""
 GRACE_S = 7_200
 """After the end of our batch, for which its providers' may take to end."""
 EXISTS = 409
@@ -317,8 +321,8 @@ def _text(error: Exception) -> str:
 
 
 def is_over(batch: Batch) -> bool:
-    """Whether nothing more is to be asked for it."""
-    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"])
+    """Whether nothing more is to be asked for in batches of its providers, and what runs there is to be cancelled."""
+    return bool(batch.status == CANCELLING or time.time() >= batch.body["expires_at"] - LAST_S)
 
 
 def give_up_s(batch: Batch) -> float:

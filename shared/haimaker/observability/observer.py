@@ -116,6 +116,7 @@ class Observer:
     def budget_alert(self, alert: BudgetAlert, name: str = "") -> None:
         """Logs that an account, which people know by `name`, has spent a part of its budget, or all of its soft budget, and sends
         it to the deployer's webhook, which may take `ALERT_WAIT_S`. It blocks nothing."""
+        name = name or alert.alias
         usd = {"spend_usd": alert.spend_nanousd / 10**9, "reached_usd": alert.reached_nanousd / 10**9}
         fields: JSON = {"operation": "settle", "account": alert.account_id, **({"account_name": name} if name else {}), **usd}
         is_soft = alert.percent is None

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple, Self
@@ -372,16 +371,17 @@ class Messages(NamedTuple):
 
 
 def _measure(messages: Sequence[JSON]) -> Messages:
-    kinds, inline_bytes = Counter[bool](), 0
+    images = others = inline_bytes = 0
     for message in messages:
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
             kind = part.get("type")
             if kind != "text" and kind is not None:
-                kinds[kind == "image_url"] += 1
+                images += kind == "image_url"
+                others += kind != "image_url"
                 inline_bytes += _inline_bytes(part, kind) if isinstance(kind, str) else 0
     have_results = any(message.get("role") == "tool" for message in messages)
-    return Messages(len(messages), have_results, kinds[True], bool(kinds[False]), inline_bytes)
+    return Messages(len(messages), have_results, images, bool(others), inline_bytes)
 
 
 def _inline_bytes(part: JSON, kind: str) -> int:

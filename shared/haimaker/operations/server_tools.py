@@ -130,7 +130,7 @@ def own_tools(body: JSON) -> OwnTools:
         raise invalid_parameter("tools", f"List should have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
     options = body.get("web_search_options")
     searches = None if options is None else _searches(options)
-    return OwnTools(Counter(map(_own_tool, found)), searches, body.get("max_tool_calls"), _compacts(body))
+    return OwnTools(Counter(map(_own_tool, found)) if found else {}, searches, body.get("max_tool_calls"), _compacts(body))
 
 
 def _own_tool(tool: JSON) -> OwnTool:

@@ -92,12 +92,13 @@ PROVIDER = Provider(
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES, **for_images(IMAGES)},
     # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: 100,000 lines and 200 MB, at deployments of the type
-    # Global Batch or Data Zone Batch, which serve nothing else.
+    # Global Batch or Data Zone Batch, which serve nothing else; 500 files, but 10,000 that end after 14 to 30 days.
     batches=NativeBatches(
         "openai",
         ("/chat/completions",),
         lacks=("service_tier",),
         needs_deployment=True,
+        files_last_s=14 * 86_400,
         path="/openai/v1{path}",
         url_prefix="",
     ),

@@ -74,5 +74,10 @@ PROVIDER = Provider(
     ),
     operations={"audio_speech": SPEECH, "audio_transcriptions": TRANSCRIPTION, "responses": RESPONSES},
     # https://platform.openai.com/docs/guides/batch: 50,000 lines, 200 MB and one model a file; /v1/moderations is free anyway.
-    batches=NativeBatches("openai", ("/chat/completions", "/responses", "/embeddings", "/completions"), lacks=("service_tier",)),
+    batches=NativeBatches(
+        "openai",
+        ("/chat/completions", "/responses", "/embeddings", "/completions"),
+        lacks=("service_tier",),
+        files_last_s=14 * 86_400,
+    ),
 )

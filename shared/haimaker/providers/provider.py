@@ -331,6 +331,8 @@ class NativeBatches:
     upload: str = "/files"
     purpose: str = "batch"
     """Of an uploaded file, and where it is uploaded."""
+    files_last_s: int = 0
+    """After which what is uploaded, and the answers, are deleted there, where that can be asked for."""
     names_file: bool = False
     """Whether the name of the file stands in a field of its own as well."""
     lines_have_url: bool = True

@@ -6,7 +6,7 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -226,8 +226,10 @@ def balance(counters: Counters, reservations: Sequence[Reservation], now_s: floa
     )
 
 
-def is_expired(reservation: Reservation, now_s: float) -> bool:
-    return reservation.deadline_s <= now_s
+def is_expired(reservation: Reservation, now_s: float, dead: Container[str] = ()) -> bool:
+    """Whether nobody settles it any more: after its deadline, or since its request is known to be dead, of which what was reserved
+    later is named by its id and a `+`."""
+    return reservation.deadline_s <= now_s or reservation.request_id.partition("+")[0] in dead
 
 
 def lost_record(reservation: Reservation) -> Record:
@@ -289,7 +291,7 @@ def alerts_for(reservation: Reservation, balance: Balance, cost: int) -> tuple[B
     """The alerts for what this cost, which the balance includes, took the account's spend past."""
     spent = balance.spend_nanousd
     return tuple(
-        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s)
+        BudgetAlert(reservation.account_id, spent, amount, percent, balance.window_end_s, balance.account.alias or "")
         for amount, percent in reservation.alerts_at
         if spent - cost < amount <= spent
     )

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from haimaker import adapters
 from haimaker.accounts.keys import owner_of
@@ -15,8 +14,8 @@ from haimaker.adapters.openai_types import EVENT_SHAPES, SHAPES, conform
 from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.headers import auth_headers
 from haimaker.http import errors, sse
-from haimaker.http.client import MAX_WHOLE_BYTES, AnswerTooLarge, CancelToken, Timeouts, TransportError, read_whole
-from haimaker.http.errors import APIError, APITimeoutError, BadGatewayError
+from haimaker.http.client import MAX_WHOLE_BYTES, CancelToken, Timeouts, TransportError, read_whole
+from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.json import read_or_none
 from haimaker.http.values import AttemptTimeouts, Event, ProviderAnswer, StreamEvent, UpstreamResponse
 from haimaker.lean_dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage, sum_usages
 from haimaker.upstream.batch_answers import BATCH_TIER, response_of
+from haimaker.upstream.call_errors import CallErrors
 from haimaker.upstream.clients import ProviderClients
 
 if TYPE_CHECKING:
@@ -299,29 +299,8 @@ class UpstreamCall:
         finally:
             _close(response)
 
-    @contextmanager
-    def _errors(self, attempt_log: AttemptLog, part: OperationRequest, *, answered: bool) -> Iterator[None]:
-        """Transport errors as API errors. A request that was probably served, though its answer is lost, is charged."""
-        try:
-            yield
-        except APIError as error:
-            if error.usage and (used := part.read_usage({"usage": error.usage}, attempt_log.attempt)):
-                attempt_log.set_usage(used, estimated=False)
-            access = self.clients.access.get(attempt_log.attempt.provider.name)
-            for secret in (access.api_key, urlsplit(access.base_url).netloc) if access else ():
-                error.message = error.message.replace(secret, "***") if secret else error.message
-            raise
-        except AnswerTooLarge as error:
-            raise BadGatewayError(str(error), code="invalid_provider_response") from error
-        except TransportError as error:
-            if error.sent and (answered or error.timed_out or self.cancel.requested):
-                attempt_log.set_usage(part.estimate_usage(attempt_log.attempt), estimated=True)
-            if self.cancel.requested:
-                raise BadGatewayError("The request was given up.", code="cancelled") from error
-            if not error.timed_out:
-                code = "provider_connection_lost" if error.sent else "provider_unreachable"
-                raise BadGatewayError(str(error), code=code) from error
-            raise APITimeoutError(str(error), code="provider_timeout", headers={"x-should-retry": "false"}) from error
+    def _errors(self, attempt_log: AttemptLog, part: OperationRequest, *, answered: bool) -> CallErrors:
+        return CallErrors(self.clients, self.cancel, attempt_log, part, answered)
 
 
 def _split(request: OperationRequest, attempt: Attempt, adapter: Adapter) -> Sequence[OperationRequest]:

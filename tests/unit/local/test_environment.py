@@ -112,7 +112,7 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path, content, said):
 def test_what_is_wrong_with_the_home_is_said(tmp_path, monkeypatch):
     assert find_problem(tmp_path) is None
     assert find_problem(tmp_path / "a" / "b") is None, "it can be made"
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_bavail=1, f_frsize=1000))
     assert find_problem(tmp_path) == f"The disk of {tmp_path} is full."
     monkeypatch.setattr("os.access", lambda *_: False)
     assert find_problem(tmp_path) == f"{tmp_path} can't be written: it is another user's."

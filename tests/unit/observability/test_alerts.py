@@ -13,7 +13,7 @@ from haimaker.observability import alerts, observer
 from haimaker.observability.observer import Observer
 from haimaker.services import Services
 from haimaker.settings.settings import Settings
-from haimaker.store import Account, BudgetAlert, Reservation, StoreUnavailable
+from haimaker.store import Account, BudgetAlert, Granted, Record, Reservation, StoreUnavailable
 from haimaker.store.sqlite import SQLiteStore
 from tests.contract.money_support import wait_until
 from tests.support.builders import record
@@ -93,6 +93,21 @@ def test_a_name_is_no_markup_and_calls_for_nobody(receiver: FakeUpstream, name: 
     [call] = receiver.calls
     assert call.json["text"].startswith(f"The key {shown} has spent $0.90")
     assert call.json["account_name"] == name, "which programs read"
+
+
+def test_a_team_is_called_as_people_call_it(receiver: FakeUpstream, tmp_path: Path) -> None:
+    receiver.answers(OK)
+    store = SQLiteStore(tmp_path / "haimaker.sqlite")
+    team = Account("team#4f0c", "4f0c", 0, alias="Growth", budget_nanousd=100)
+    store.put(team)
+    granted = store.reserve(Reservation("r", team.id, 1, 90, 0, 1.8e9, int(1.9e9), alerts_at=team.alerts_at))
+    assert isinstance(granted, Granted)
+    settled = store.settle(granted.reservation, Record("r", team.id, 1.8e9, "ok", 85, {}), 0)
+    store.close()
+    assert settled
+    assert [alert.percent for alert in settled.alerts] == [50, 80]
+    Observer(alert_webhook=receiver.url).budget_alert(settled.alerts[1])
+    assert receiver.calls[0].json["text"].startswith("The team Growth has spent")
 
 
 def test_a_receiver_that_hangs_holds_up_ten_alerts_at_most(

@@ -112,7 +112,7 @@ def record(reservation: Reservation, cost: int = 0, **detail) -> Record:
 
 
 def client(endpoint: str, kind: type[AWSClient] = AWSClient, **options) -> AWSClient:
-    return kind("dynamodb", "us-east-1", Credentials("AKID", "secret"), endpoint, timeout_s=20, **options)
+    return kind("dynamodb", "us-east-1", Credentials("AKID", "secret"), endpoint, timeout_s=60, **options)
 
 
 def _tables_in(emulator):

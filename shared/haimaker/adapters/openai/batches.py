@@ -36,6 +36,8 @@ def upload(lines: bytes, call: BatchCall) -> UpstreamRequest:
     fields = (
         [("purpose", call.rules.purpose), ("file_name", file.name)] if call.rules.upload != "/files" else [("purpose", "batch")]
     )
+    if call.rules.files_last_s:
+        fields += [(f"expires_after[{name}]", str(value)) for name, value in _expiry(call).items()]
     content_type, body = multipart.encode(fields, [("file", file)])
     return UpstreamRequest(call.rules.upload, body, {"content-type": content_type})
 
@@ -45,8 +47,14 @@ def read_upload(body: JSON, call: BatchCall) -> str:
 
 
 def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> UpstreamRequest:
-    body = {"input_file_id": file_id, "endpoint": f"{call.rules.url_prefix}{call.path}", "completion_window": "24h"}
+    body: JSON = {"input_file_id": file_id, "endpoint": f"{call.rules.url_prefix}{call.path}", "completion_window": "24h"}
+    if call.rules.files_last_s:
+        body["output_expires_after"] = _expiry(call)
     return UpstreamRequest("/batches", dumps(body), JSON_TYPE)
+
+
+def _expiry(call: BatchCall) -> JSON:
+    return {"anchor": "created_at", "seconds": call.rules.files_last_s}
 
 
 def read_batch(body: JSON) -> BatchStatus:

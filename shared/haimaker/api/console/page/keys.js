@@ -5,6 +5,7 @@ import { BASE_URL } from "./api.js";
 import { budget, filters, limitsOf, listed, state } from "./account_parts.js";
 import { sparkline } from "./chart.js";
 import { form, message } from "./dialogs.js";
+import { KEYS, exporter } from "./export.js";
 import { moment, usd } from "./format.js";
 import { LIMITS, MODELS, TIME_PATTERN, changes, groups } from "./limits.js";
 import { Loaded, code, empty, field, goTo, heading, pager } from "./parts.js";
@@ -40,6 +41,14 @@ export function keys(app) {
 
   /** What is asked for is in the address, so that it can be sent to somebody. */
   const ask = (changed) => goTo("keys", { ...wanted, page: "", ...changed }, load);
+
+  const save = exporter(app, "keys.csv", KEYS, async function* () {
+    for (let page = 1, last = 1; page <= last; page += 1) {
+      const answer = await app.api.get("/key/list", { ...wanted, page, size: 100, return_full_object: true });
+      yield answer.keys;
+      last = answer.total_pages;
+    }
+  });
 
   /** The row as the gateway answered, instead of asking for all again. */
   function replaced(answer) {
@@ -156,7 +165,7 @@ export function keys(app) {
 
   const show = () => html`
     ${app.listsKeys
-      ? heading("Keys", app.leadsTeam ? "Who may use the gateway in your team, and how much." : "Who may use the gateway, and how much.", app.mayChange || app.leadsTeam ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing)
+      ? heading("Keys", app.leadsTeam ? "Who may use the gateway in your team, and how much." : "Who may use the gateway, and how much.", html`${save()}${app.mayChange || app.leadsTeam ? html`<button type="button" class="primary" @click=${create}>New key</button>` : nothing}`)
       : heading("Your key", "What it may do, and what is left.")}
     ${app.listsKeys ? filters("Search keys", wanted, STATUSES, ask) : nothing}
     ${list.show(table)}`;

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { byProvider, fromGeneration } from "./attempts.js";
+import { REQUESTS, exporter } from "./export.js";
 import { count, milliseconds, moment, percent, usd } from "./format.js";
 import { Loaded, badge, choice, code, empty, goTo, heading } from "./parts.js";
 
@@ -74,6 +75,14 @@ export function requests(app) {
     return { rows: [...found.rows, ...page.data], cursor: page.next_cursor, ofNewest: page.of_newest };
   }
 
+  const save = exporter(app, "requests.csv", REQUESTS, async function* () {
+    for (let cursor; cursor !== null; ) {
+      const page = await app.api.get("/spend/logs", { ...wanted, limit: 100, cursor });
+      yield page.data;
+      cursor = page.next_cursor;
+    }
+  });
+
   async function loadMore(event) {
     event.target.disabled = true;
     try {
@@ -114,6 +123,7 @@ export function requests(app) {
       <details ?open=${inUse}><summary>More conditions</summary><div class="filters">
         ${Object.entries(names).map(([name, label]) => text(name, label))}
         ${SPAN.map((name) => html`<input name=${name} type="date" aria-label=${name === "start_date" ? "From" : "To"} .value=${(wanted[name] ?? "").slice(0, 10)}>`)}
+        ${new Date().getTimezoneOffset() ? html`<small>Days are UTC’s; times below are your own.</small>` : nothing}
       </div></details>
     </form>`;
   }
@@ -123,7 +133,7 @@ export function requests(app) {
 
   const actions = () => html`
     ${choice("Order", [["newest", "Newest"], ["dearest", "Dearest"]], order, (value) => goTo("requests", { ...wanted, order: value === "newest" ? "" : value }, () => rows.load()))}
-    <button type="button" @click=${() => rows.load()}>Refresh</button>`;
+    ${save()}<button type="button" @click=${() => rows.load()}>Refresh</button>`;
 
   function table(found) {
     if (!found.rows.length) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
