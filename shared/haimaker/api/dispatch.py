@@ -198,7 +198,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
     `shown` or else the module and the action as the name of the operation. A key that `warns` is told with what is likely a
     mistake in it."""
 
-    def handle(services: "Services", request: Request) -> Response:
+    def changing(services: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
         account = _caller(services, request)
@@ -218,7 +218,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
                 services.observer.audit(event)
             audit.save_events(services.store, events)
 
-    return handle
+    return changing
 
 
 def _planning_handler(module: str, name: str) -> Handler:
