@@ -51,8 +51,8 @@ prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's 
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots
 
-scale: .venv/test.stamp ## measure the console with many keys and requests: make scale KEYS=5000 RECORDS=1000000; needs Chromium
-	@exec $(PYTHON_IN_VENV) -m scripts.console_at_scale --keys $(or $(KEYS),5000) --records $(or $(RECORDS),1000000)
+scale: .venv/test.stamp ## measure the console with many keys and requests: make scale KEYS=5000 RECORDS=1000000 FOLDER=/tmp/scale; needs Chromium
+	@exec $(PYTHON_IN_VENV) -m scripts.console_at_scale --keys $(or $(KEYS),5000) --records $(or $(RECORDS),1000000) $(if $(FOLDER),--home $(FOLDER))
 
 suites: .venv/test.stamp ## run suites that others wrote for the API's formats: make suites FOLDER=/tmp/suites; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.foreign_suites $(or $(FOLDER),/tmp/suites)

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ from .stack import OperatorError
 
 DATABASE, MANIFEST = "haimaker.sqlite", "haimaker-backup.json"
 STORED, CONTENT = "stored", "content"
+CLIENTS_FILES = f"{STORED}/files"
 FOLDERS = (STORED, CONTENT)
 """What belongs to the database; links, in `files`, end after an hour, and are in no copy."""
 STAGING = ".backup-"
@@ -62,11 +63,12 @@ def snapshot(home: Path) -> Iterator[list[Entry]]:
     try:
         with TemporaryDirectory(prefix=STAGING, dir=home) as name:
             staging = Path(name)
+            linked = _link_clients_files(home, staging)
             with closing(_connect(home / DATABASE)) as writing, closing(_connect(home / DATABASE)) as reading:
                 writing.execute("BEGIN IMMEDIATE")
                 reading.execute("BEGIN")
                 reading.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it reads this moment
-                stored = list(_link_files(home, staging))
+                stored = list(_link_rest(home, staging, linked))
                 writing.execute("ROLLBACK")
                 with closing(sqlite3.connect(staging / DATABASE)) as copy:
                     reading.backup(copy)
@@ -171,21 +173,43 @@ def _is_expected(name: str) -> bool:
     return name in (DATABASE, MANIFEST) or (len(parts) > 1 and parts[0] in FOLDERS and ".." not in parts)
 
 
+def _list_names(home: Path, folder: str) -> Iterator[str]:
+    """Of files that are there as a whole: what comes has a name with a dot before it."""
+    for place, _, names in os.walk(home / folder):
+        prefix = Path(place).relative_to(home).as_posix()
+        yield from (f"{prefix}/{name}" for name in names if not name.startswith("."))
+
+
 def _list_files(home: Path, folder: str) -> Iterator[Entry]:
-    """Those that are there as a whole: what comes has a name with a dot before it."""
-    for file in sorted((home / folder).rglob("*")):
+    for name in _list_names(home, folder):
         with suppress(FileNotFoundError):
-            if not file.name.startswith(".") and file.is_file():
-                yield Entry(file.relative_to(home).as_posix(), file, file.stat().st_size)
+            yield Entry(name, home / name, (home / name).stat().st_size)
 
 
-def _link_files(home: Path, staging: Path) -> Iterator[Entry]:
-    for name, path, size in _list_files(home, STORED):
-        link = staging / name
-        link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            os.link(path, link)
-            yield Entry(name, link, size)
+def _link(home: Path, staging: Path, name: str) -> Entry | None:
+    """None for one that is not there any more."""
+    link = staging / name
+    link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    try:
+        os.link(home / name, link)
+    except FileNotFoundError:
+        return None
+    return Entry(name, link, link.stat().st_size)
+
+
+def _link_clients_files(home: Path, staging: Path) -> dict[str, Entry]:
+    """Of clients' files, which are many and never change, as they are before the moment of the copy."""
+    links = (_link(home, staging, name) for name in _list_names(home, CLIENTS_FILES))
+    return {entry.name: entry for entry in links if entry}
+
+
+def _link_rest(home: Path, staging: Path, linked: Mapping[str, Entry]) -> Iterator[Entry]:
+    """All that is stored at this moment, of which only what is new or may have changed is linked."""
+    for name in _list_names(home, STORED):
+        entry = linked.get(name) or _link(home, staging, name)
+        if entry:
+            yield entry
 
 
 def _connect(database: Path) -> sqlite3.Connection:

@@ -442,6 +442,20 @@ def test_a_conversation_streams_and_tells_its_cost(console: Console, desk: Desk)
     expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
 
 
+GROWS_MARKDOWN = """async () => {
+  const { blocks, parts } = await import(document.querySelector("script[type=module]").src.replace("app.js", "markdown.js"));
+  const pieces = ["[", "# #", "#", "``` ", "`", "`a", "**", "*a ", "~", "[a](http://", "```\\n", "1", " ", "- \\n"];
+  function readMs(length) {
+    const began = performance.now();
+    for (const text of pieces.map((piece) => piece.repeat(length / piece.length)).flatMap((text) => [text, `# ${text}x`]))
+      for (const block of blocks(text)) (block.items ?? [block.text]).forEach(parts);
+    return performance.now() - began;
+  }
+  return Math.min(readMs(40_000), readMs(40_000)) / Math.min(readMs(10_000), readMs(10_000));
+}"""
+"""How much longer it takes to read four times as much, of texts that are made to take long."""
+
+
 def test_an_answer_in_markdown_is_shown_as_such_and_makes_nothing_else(console: Console, desk: Desk):
     text = "# Title\n\n- one **bold**\n- `two`\n\n```python\nprint(1)\n```\n"
     text += f"{SCRIPT} [link](https://x.example) [bad](javascript:alert(1))"
@@ -456,6 +470,7 @@ def test_an_answer_in_markdown_is_shown_as_such_and_makes_nothing_else(console: 
     assert answer.get_by_role("link", name="link").get_attribute("href") == "https://x.example"
     assert answer.get_by_role("link", name="bad").count() == 0
     expect(answer.get_by_role("button", name="Copy the answer")).to_be_visible()
+    assert page.evaluate(GROWS_MARKDOWN) < 9, "no answer keeps the page busy"
 
 
 def test_a_stream_can_be_stopped(console: Console, desk: Desk):

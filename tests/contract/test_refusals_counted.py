@@ -24,7 +24,7 @@ def test_who_is_limited_and_why(desk: Desk) -> None:
     assert statuses.count(429) >= 2
     assert desk.chat(limited, "openai/gpt-4o-mini").status_code == 403
     assert desk.chat("sk-junk").status_code == 401
-    rows = desk.ask("GET", "/refusals").json()["data"]
+    rows = desk.ask("GET", "/refusals?limit=1000").json()["data"]
     mine = {row["code"]: row for row in rows if row["key_alias"] == "often refused"}
     assert mine["rate_limit_exceeded"]["count"] == statuses.count(429)
     assert mine["rate_limit_exceeded"]["first_at"] <= mine["rate_limit_exceeded"]["last_at"]

@@ -36,7 +36,6 @@ from tests.support.reply import JSON
 
 PROVIDER = "hosted_vllm"
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 AZURE_FILTER = {
     "error": {
         "message": "The response was filtered.",
@@ -268,7 +267,8 @@ def test_an_answer_that_is_nested_too_deep(desk: Desk, key: str, upstream: FakeU
 
 
 def test_a_date_to_come_back_is_told_in_seconds(client: openai.OpenAI, upstream: FakeUpstream):
-    upstream.answers(said(429, retry_after=IN_AN_HOUR))
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    upstream.answers(said(429, retry_after=in_an_hour))
     with pytest.raises(openai.RateLimitError) as raised:
         ask_all(client, RETRIED, stream=False)
     assert 3_000 < int(raised.value.response.headers["retry-after"]) <= 3_600

@@ -16,15 +16,17 @@ from haimaker.accounts import keys as auth
 from haimaker.api import keys
 from haimaker.batches import OPEN, QUEUE_HOME, successors
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
+from haimaker.batches.asking import Asking
 from haimaker.batches.parts import KIND
 from haimaker.http.values import Request
-from haimaker.store import Account, Reservation
+from haimaker.store import Account, Reservation, StoreUnavailable
+from haimaker.store.dynamodb import DynamoStore
 from local.command_line.__main__ import main
 from tests.support.documentation import Guide
 from tests.support.openai_wire import completion
 from tests.support.reply import Reply
 from tests.support.stack import BUCKETS, UPSTREAM_KEY, Stack, put_secrets
-from tests.support.stack_batches import StackBatches, outlive
+from tests.support.stack_batches import Killed, Mortal, StackBatches, outlive
 
 CHAT = "/v1/chat/completions"
 COST = 4_500
@@ -443,6 +445,59 @@ def test_a_batch_outlives_its_functions(batches, monkeypatch, seed):
     kills = outlive(batches, monkeypatch, random.Random(seed), auth.account_id_of(key), batch.id)
     assert kills >= 5
     check(batches, key, client, client.batches.retrieve(batch.id), names)
+
+
+def test_what_was_answered_before_the_store_failed_is_not_asked_again(batches, monkeypatch):
+    ask, failures = Asking.ask, [StoreUnavailable("gone for a moment")]
+
+    def fails_at_the_last(asking, number, *arguments):
+        if number == 19 and failures:
+            time.sleep(1.0)
+            raise failures.pop()
+        return ask(asking, number, *arguments)
+
+    monkeypatch.setattr(Asking, "ask", fails_at_the_last)
+    monkeypatch.setattr("haimaker.batches.part_run.WRITES_EVERY_S", 60.0)
+    batches.stack.upstream.answers(answers_its_line)
+    key = batches.stack.key(budget_nanousd=10**9)
+    client = batches.openai_client(key)
+    names = [f"line-{number}" for number in range(20)]
+    batch = begin(client, [line(name) for name in names])
+    batches.deliver()
+    assert (len(batches.stack.upstream.calls), failures) == (20, [])
+    check(batches, key, client, client.batches.retrieve(batch.id), names)
+
+
+def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(batches, monkeypatch):
+    """Though it could have lived for a quarter of an hour, for which what it had reserved is held."""
+    passed_s, now, hidden = 0.0, time.time, []
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(time, "time", lambda: now() + passed_s)
+    monkeypatch.setattr(DynamoStore.__init__, "__defaults__", (lambda: time.time(),))
+    monkeypatch.setattr("haimaker.aws.queue.MessageQueue.hide", lambda *arguments: hidden.append(arguments[-1]))
+    upstream = batches.stack.upstream
+    upstream.answers(answers_its_line)
+    key = batches.stack.key(budget_nanousd=10**9)
+    client = batches.openai_client(key)
+    names = [f"line-{number}" for number in range(20)]
+    batch = begin(client, [line(name) for name in names])
+    batches.step()
+    message, mortal = batches.receive(), Mortal(monkeypatch, random.Random(1))
+    mortal.left = 70
+    with pytest.raises(Killed):
+        batches.give(batches.worker(), message, 900.0)
+    mortal.is_dead, mortal.left, asked = False, 10**9, len(upstream.calls)
+    assert (hidden[-1], 0 < asked < 20) == (90, True)
+    passed_s = 30.0
+    another = batches.load("batch_worker")
+    assert batches.give(another, message, 900.0)
+    assert len(upstream.calls) == asked, "it may be alive"
+    passed_s = 90.0
+    batches.tell(batch.id, auth.account_id_of(key), 0)
+    batches.deliver(another, 900.0)
+    check(batches, key, client, client.batches.retrieve(batch.id), names)
+    records, _ = batches.stack.store.records(auth.account_id_of(key))
+    assert {record.status for record in records} >= {"ok", "lost"}
 
 
 def check(batches: StackBatches, key: str, client: openai.OpenAI, batch: Any, names: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from haimaker.accounts import keys as auth
+from haimaker.batches.heart import Heart
 from haimaker.batches.queued import Message, read_message
 from haimaker.batches.steps import Steps
 from haimaker.lean_dataclasses import replace
@@ -253,7 +254,7 @@ def test_a_provider_that_takes_hours_is_looked_at_every_five_minutes(
     batches.stack.front.take()
     while passed_s < 20_000:
         sent.clear()
-        Steps(tools, 4, lambda: 900.0).do(follow)
+        Steps(tools, 4, lambda: 900.0, Heart(lambda _: None, tools.queue.directory)).do(follow)
         [(follow, pause_s)] = sent
         looks, passed_s = looks + 1, passed_s + pause_s + 1
     assert [each.looks for each in vendor.batches.values()] == [looks - 1]

@@ -13,7 +13,7 @@ from haimaker.api.paths import ROUTES
 from haimaker.api.sign_in import KIND as SESSIONS
 from haimaker.aws.sigv4 import Credentials
 from haimaker.batches import BATCHES, OPEN
-from haimaker.batches.part_run import LATE_S
+from haimaker.batches.heart import HIDDEN_S
 from haimaker.batches.parts import FOLDER as LINES
 from haimaker.batches.parts import KIND as PARTS
 from haimaker.billing.pending import KIND
@@ -447,7 +447,7 @@ def test_no_two_functions_share_a_role_and_every_log_has_an_end(resources):
 def test_the_queue_of_batches_has_a_message_done_again_when_its_function_can_live_no_more(resources):
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
     queue, worker = resources["BatchQueue"]["Properties"], resources["BatchWorkerFunction"]["Properties"]
-    assert queue["VisibilityTimeout"] >= worker["Timeout"] + LATE_S
+    assert queue["VisibilityTimeout"] >= worker["Timeout"] > HIDDEN_S
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["BatchFailures", "Arn"]}
     mappings = properties(resources, "AWS::Lambda::EventSourceMapping").values()
     (mapping,) = [one for one in mappings if one["FunctionName"] == {"Ref": "BatchWorkerFunction"}]
@@ -639,7 +639,15 @@ CONDITIONAL = {
         *("Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"),
         *("StoredFilesPolicy", "NamedFilesPolicy", "BatchFilesPolicy", "BatchRowsPolicy"),
     },
-    "HasBatches": {"BatchQueue", "BatchFailures", "BatchWork", "BatchWorkPolicy", "BatchBeginPolicy", "BatchFailuresUrl"},
+    "HasBatches": {
+        "BatchQueue",
+        "BatchFailures",
+        "BatchWork",
+        "BatchWorkPolicy",
+        "BatchBeginPolicy",
+        "BatchFailuresUrl",
+        "BatchFailuresAlarm",
+    },
     "KeepsContent": {
         *("Content", "ContentBucketPolicy", "ContentPolicy", "StoredResponsesPolicy", "BatchResponsesPolicy", "ContentBucket")
     },

@@ -57,7 +57,7 @@ def test_the_alarms_that_every_stack_has_are_within_those_that_are_free(resource
     ours = {name for namespace, name, _, stat in free if (namespace, stat) == (metrics.NAMESPACE, "Sum")}
     assert ours == set(metrics.OF_THE_SERVICE)
     assert all(dimensions == SERVICE for namespace, _, dimensions, _ in free if namespace == metrics.NAMESPACE)
-    assert {resources[name].get("Condition") for name in alarms} == {None, "HasMoreAlarms"}
+    assert {resources[name].get("Condition") for name in alarms} == {None, "HasMoreAlarms", "HasBatches"}
     assert resources["UnwellAlarm"]["Condition"] == "HasMoreAlarms"
 
 
@@ -104,13 +104,16 @@ def searched(dashboard):
 
 def test_the_dashboard_shows_what_is_counted_and_all_of_it(dashboard, resources):
     shown = set()
-    for found in searched(dashboard):
+    *counted, queues = searched(dashboard)
+    for found in counted:
         search = re.fullmatch(r'\{(.*)\} service="stack-1" MetricName=(.*)', found[1])
         assert search[1].split(",") == [metrics.NAMESPACE, *metrics.DIMENSIONS]
         shown |= set(re.findall(r'"(\w+)"', search[2]))
         assert found[2] in ("Sum", "p50", "p95")
     assert shown == set(metrics.METRICS) - {"Errors", "Faults", "StoreProblems"}, "which are sums of the classes"
     assert resources["GatewayDashboard"]["Condition"] == "HasDashboard"
+    names = [substituted(resources[name]["Properties"]["QueueName"]["Fn::Sub"]) for name in ("BatchQueue", "BatchFailures")]
+    assert re.findall(r'"([\w-]+)"', queues[1]) == [*names, "ApproximateNumberOfMessagesVisible"]
 
 
 def test_the_dashboard_shows_the_state_of_every_alarm_that_is_always_there(dashboard, alarms, resources):
@@ -263,6 +266,12 @@ def test_totals_that_can_not_be_kept_ring(stack, watch):
     )
     watch.count("AWS/Lambda", "IteratorAge", 43_200_000, of_function(watch, "RollupFunction"))
     assert watch.ringing() == {"RollupFailuresAlarm", "StreamAgeAlarm"}
+
+
+def test_what_failed_of_a_batch_rings(watch):
+    queue = {"QueueName": watch.template.attribute("BatchFailures", "QueueName")}
+    watch.count("AWS/SQS", "ApproximateNumberOfMessagesVisible", 1, queue)
+    assert watch.ringing() == {"BatchFailuresAlarm"}
 
 
 def test_what_aws_refuses_for_load_rings(watch):

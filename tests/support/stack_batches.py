@@ -21,6 +21,7 @@ from haimaker.api.paths import match
 from haimaker.aws.client import AWSClient
 from haimaker.aws_lambda.runtime import Context
 from haimaker.batches import QUEUE_HOME, BatchDirectory
+from haimaker.batches.heart import HIDDEN_S
 from haimaker.http.client import HTTPClient
 from haimaker.http.values import JSON
 from haimaker.store.dynamodb import DynamoStore
@@ -28,7 +29,7 @@ from tests.support.stack import BUCKETS, QUEUE, LoadedFunction, Stack
 
 MOST_DELIVERIES = 5
 MOST_KILLS = 12
-VISIBILITY_S = 1_000
+FUNCTION_LASTS_S = 900
 SERVES = ("files", "batches")
 
 
@@ -127,7 +128,10 @@ class StackBatches:
 
     def ring(self, owner: str, batch_id: str) -> None:
         """The timer of a batch: what the queue delivers after a quarter of an hour."""
-        body = {"owner": owner, "batch_id": batch_id, "part": None, "is_timer": True}
+        self.tell(batch_id, owner, None, is_timer=True)
+
+    def tell(self, batch_id: str, owner: str, part: int | None, **more: bool) -> None:
+        body = {"owner": owner, "batch_id": batch_id, "part": part, "is_timer": False, **more}
         self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(body))
 
     def objects(self) -> list[str]:
@@ -222,10 +226,10 @@ def outlive(
             continue
         mortal.left = chance.randint(1, most_calls) if kills < MOST_KILLS else 10**9
         try:
-            batches.give(worker, message)
+            batches.give(worker, message, FUNCTION_LASTS_S)
             mortal.left = 10**9
         except Killed:
-            kills, passed_s = kills + 1, passed_s + VISIBILITY_S
+            kills, passed_s = kills + 1, passed_s + HIDDEN_S
             worker, again = batches.load("batch_worker"), [message, *again]
         mortal.is_dead, mortal.left = False, 10**9
     batches.deliver(worker)

@@ -4,7 +4,7 @@ LiteLLM's, but for `search`.
 https://docs.litellm.ai/docs/proxy/virtual_keys
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from haimaker.accounts.kinds import KEY, AccountKind
@@ -19,13 +19,18 @@ FIELDS = {"key_alias": "alias", "key_hash": "account_id"}
 """By a parameter, the field of the query, where the two have other names."""
 
 
+def check_known(query: Mapping[str, str], known: Collection[str]) -> None:
+    """Raises BadRequestError for a parameter that is none of these: it might be meant as a condition."""
+    for name in query:
+        if name not in known:
+            message = f"Unknown parameter: '{name[:100]}'. There are {', '.join(sorted(known))}."
+            raise BadRequestError(message, param=name[:100], code="unknown_parameter")
+
+
 def read_account_query(query: Mapping[str, str], kind: AccountKind = KEY, known: Sequence[str] = OF_KEY_PAGES) -> AccountQuery:
     """Reads the parameters but for the page. Raises BadRequestError, also for an unknown name, which might be meant as a
     condition."""
-    for name in query:
-        if name not in known:
-            message = f"Unknown parameter: '{name}'. There are {', '.join(sorted(known))}."
-            raise BadRequestError(message, param=name, code="unknown_parameter")
+    check_known(query, known)
     wanted: dict[str, Any] = {name: query[name] for name in OF_KEYS if query.get(name)}
     for name, choices in CHOICES.items():
         if name in wanted and wanted[name] not in choices:

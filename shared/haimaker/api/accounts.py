@@ -16,7 +16,7 @@ from haimaker.accounts.kinds import END_USER, KEY, TEAM, AccountKind
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, to_page
 from haimaker.api.account_fields import EndUserFields, TeamFields
-from haimaker.api.account_filters import OF_PAGES, read_account_query
+from haimaker.api.account_filters import OF_PAGES, check_known, read_account_query
 from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
@@ -138,6 +138,7 @@ def _set_blocked(blocked: bool, of: ManagedKind, store: Store, caller: Account, 
 def _info(of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON:
     """GET …/info: an account, and of a team its keys, as far as the caller may see them. A key may see its own team."""
     check_usable(caller, time.time())
+    check_known(request.query, of.id_parameters)
     own = caller.team_id if of.has_keys else None
     name = next(filter(None, map(request.query.get, of.id_parameters)), own)
     if name is None or name != own:

@@ -12,6 +12,7 @@ from typing import Any
 from haimaker.accounts.aliases import CLAIMS
 from haimaker.accounts.errors import check_usable, require_reader
 from haimaker.api.account_admin import to_iso_time
+from haimaker.api.account_filters import check_known
 from haimaker.api.spend_filters import DateRange, Page
 from haimaker.http.errors import invalid_value
 from haimaker.http.values import JSON, Request
@@ -24,6 +25,8 @@ from haimaker.store.totals import DAY_S, day_to_s, to_day
 KIND = "audit "
 """And the UTC day: the kind of its documents."""
 CONDITIONS = ("object_id", "changed_by_api_key", "action", "table_name")
+ACTIONS = ("created", "updated", "deleted")
+PARAMETERS = ("start_date", "end_date", "limit", "cursor", "order", "search", *CONDITIONS)
 UNSAID = ("id", "version", "created_s", "carried_nanousd", "name")
 CHANGED = "changed"
 OPAQUE = ("metadata",)
@@ -128,10 +131,13 @@ def list_events(store: Store, caller: Account, request: Request) -> JSON:
     Raises BadRequestError, PermissionDeniedError."""
     check_usable(caller, time.time())
     require_reader(caller)
+    check_known(request.query, PARAMETERS)
     page, span = Page.from_request(request), DateRange.from_request(request, time.time())
     if not page.newest_first:
         raise invalid_value("order", "'desc': changes are listed from the newest on")
     wanted = {name: value for name in CONDITIONS if (value := request.query.get(name))}
+    if wanted.get("action", ACTIONS[0]) not in ACTIONS:
+        raise invalid_value("action", f"one of {', '.join(ACTIONS)}")
     part = request.query.get("search", "").casefold()
     found: list[JSON] = []
     for event in _newest(store, span, page.cursor):

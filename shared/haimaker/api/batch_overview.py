@@ -13,6 +13,7 @@ from haimaker.accounts.errors import check_usable, leads, may_see, require_reade
 from haimaker.accounts.kinds import TEAM
 from haimaker.api import audit, batches
 from haimaker.api.account_admin import get_account
+from haimaker.api.account_filters import check_known
 from haimaker.api.keys import account_id_for
 from haimaker.api.paging import read_page, to_list
 from haimaker.batches import Batch, BatchDirectory
@@ -24,12 +25,14 @@ from haimaker.stored_files import owner_of
 if TYPE_CHECKING:
     from haimaker.services import Services
 
+PARAMETERS = ("limit", "order", "after", "key", "team_id")
 DEFAULT_LISTED, MOST_LISTED = 20, 100
 
 
 def list_batches(services: "Services", caller: Account, request: Request) -> JSON:
     """The newest first. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     check_usable(caller, time.time())
+    check_known(request.query, PARAMETERS)
     page, owner = read_page(request, DEFAULT_LISTED, MOST_LISTED), _asked_owner(services.store, caller, request)
     if owner is not None:
         found, more = BatchDirectory(services.store.documents).page(owner, page.after, page.limit)

@@ -7,7 +7,8 @@ The name is OpenRouter's. https://openrouter.ai/docs/api-reference/generations/l
 from typing import TYPE_CHECKING
 
 from haimaker.accounts.errors import check_usable
-from haimaker.api.spend import find_record
+from haimaker.api.account_filters import check_known
+from haimaker.api.spend import OF_ONE, find_record
 from haimaker.blobs import BlobError
 from haimaker.http.errors import NotFoundError, ServiceUnavailableError
 from haimaker.http.values import JSON, Request
@@ -24,6 +25,7 @@ def show_content(services: "Services", caller: Account, request: Request, now_s:
     """Neither a viewer sees it, who sees what was spent, nor a team's administrator. Raises BadRequestError, NotFoundError,
     ServiceUnavailableError."""
     check_usable(caller, now_s)
+    check_known(request.query, OF_ONE)
     record = find_record(services.store, request)
     if record is None or (not caller.has_been(record.account_id) and caller.role != "admin"):
         raise NotFoundError("There is no such request of this key.", param="id", code="generation_not_found")

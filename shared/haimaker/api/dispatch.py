@@ -198,7 +198,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
     `shown` or else the module and the action as the name of the operation. A key that `warns` is told with what is likely a
     mistake in it."""
 
-    def handle(services: "Services", request: Request) -> Response:
+    def changing(services: "Services", request: Request) -> Response:
         from haimaker.api import audit
 
         account = _caller(services, request)
@@ -218,7 +218,7 @@ def _audited_handler(module: str, name: str, shown: str | None = None, *, warns:
                 services.observer.audit(event)
             audit.save_events(services.store, events)
 
-    return handle
+    return changing
 
 
 def _planning_handler(module: str, name: str) -> Handler:
@@ -288,7 +288,28 @@ def _no_socket(services: "Services", request: Request) -> Response:
     raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
 
 
+_CHANGES: Mapping[str, Handler] = {
+    "key_generate": _audited_handler("keys", "generate", warns=True),
+    "key_update": _audited_handler("keys", "update", warns=True),
+    "key_block": _audited_handler("keys", "block"),
+    "key_unblock": _audited_handler("keys", "unblock"),
+    "key_delete": _audited_handler("keys", "delete"),
+    "key_regenerate": _audited_handler("keys", "regenerate"),
+    "key_import": _audited_handler("imports", "import_accounts"),
+    "team_change": _audited_handler("accounts", "change_team", "teams"),
+    "end_user_change": _audited_handler("accounts", "change_end_user", "customers"),
+    "auto_router_new": _audited_handler("auto_routers", "new"),
+    "auto_router_update": _audited_handler("auto_routers", "update"),
+    "auto_router_delete": _audited_handler("auto_routers", "delete"),
+    "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
+    "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
+    "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
+}
+CHANGING = frozenset(_CHANGES)
+"""Operations that change what the store keeps."""
+
 HANDLERS: Mapping[str, Handler] = {
+    **_CHANGES,
     "messages_count_tokens": _token_count_handler("messages"),
     "responses_input_tokens": _token_count_handler("responses", object="response.input_tokens"),
     "responses_socket": _no_socket,
@@ -325,18 +346,9 @@ HANDLERS: Mapping[str, Handler] = {
     "gemini_unserved": _google_unserved,
     "gemini_models_list": _google_models_handler("list_models"),
     "gemini_models_retrieve": _google_models_handler("get_model"),
-    "key_generate": _audited_handler("keys", "generate", warns=True),
-    "key_update": _audited_handler("keys", "update", warns=True),
-    "key_block": _audited_handler("keys", "block"),
-    "key_unblock": _audited_handler("keys", "unblock"),
-    "key_delete": _audited_handler("keys", "delete"),
-    "key_regenerate": _audited_handler("keys", "regenerate"),
-    "key_import": _audited_handler("imports", "import_accounts"),
     "key_info": _account_handler("keys", "info"),
     "key_list": _account_handler("keys", "list_keys"),
-    "team_change": _audited_handler("accounts", "change_team", "teams"),
     "team_show": _account_handler("accounts", "show_team"),
-    "end_user_change": _audited_handler("accounts", "change_end_user", "customers"),
     "end_user_show": _account_handler("accounts", "show_end_user"),
     "spend_logs": _account_handler("spend", "logs"),
     "spend_report": _account_handler("spend", "report"),
@@ -344,14 +356,8 @@ HANDLERS: Mapping[str, Handler] = {
     "spend_calculate": _calculate,
     "generation": _account_handler("spend", "generation"),
     "route_simulate": _planning_handler("simulate", "simulate_request"),
-    "auto_router_new": _audited_handler("auto_routers", "new"),
     "auto_router_list": _account_handler("auto_routers", "list_routers"),
     "auto_router_info": _account_handler("auto_routers", "info"),
-    "auto_router_update": _audited_handler("auto_routers", "update"),
-    "auto_router_delete": _audited_handler("auto_routers", "delete"),
-    "auto_router_rule": _audited_handler("auto_routers", "put_rule"),
-    "auto_router_rule_delete": _audited_handler("auto_routers", "delete_rule"),
-    "auto_router_reorder": _audited_handler("auto_routers", "reorder"),
     "auto_router_simulate": _planning_handler("auto_routers", "simulate"),
     "audit_list": _account_handler("audit", "list_events"),
     "refusals_list": _refusals,
@@ -372,6 +378,3 @@ HANDLERS: Mapping[str, Handler] = {
     "console": _console,
     "health": _health,
 }
-
-CHANGING = frozenset(name for name, handler in HANDLERS.items() if handler.__name__ == "changing")
-"""Operations that change what the store keeps."""

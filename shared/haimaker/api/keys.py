@@ -15,7 +15,7 @@ from haimaker.accounts.errors import check_usable, leads, may_see, require_manag
 from haimaker.accounts.kinds import KEY, TEAM
 from haimaker.api import account_admin
 from haimaker.api.account_admin import apply_fields, get_account, read_flag, to_iso_time, to_page
-from haimaker.api.account_filters import read_account_query
+from haimaker.api.account_filters import check_known, read_account_query
 from haimaker.http.errors import BadRequestError, ConflictError, PermissionDeniedError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.lean_dataclasses import replace
@@ -27,6 +27,10 @@ from haimaker.store.account_query import AccountQuery
 
 if TYPE_CHECKING:
     from haimaker.api.account_fields import KeyFields
+
+
+OF_INFO = ("key",)
+"""The query parameter of GET /key/info."""
 
 
 def generate(store: Store, caller: Account, request: Request) -> JSON:
@@ -124,6 +128,7 @@ def delete(store: Store, caller: Account, request: Request) -> JSON:
 def info(store: Store, caller: Account, request: Request) -> JSON:
     """GET /key/info: the caller's own key, or the one that `key` names, for an administrator or that of its team."""
     check_usable(caller, time.time())
+    check_known(request.query, OF_INFO)
     asked = request.query.get("key") or _token_id(caller)
     account_id = account_id_for(asked)
     if account_id != caller.id and caller.role != "team_admin":

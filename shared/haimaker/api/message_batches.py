@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from haimaker.api import batches, files
@@ -134,13 +135,15 @@ def results(services: "Services", request: Request) -> Response:
         raise BadRequestError("The batch has no results yet: it has not ended.", param="id")
     kept = files.stored_files(services.settings, services.store)
     names = ("input_file_id",) if batch.status == FAILED else ("output_file_id", "error_file_id")
+    found = [file for name in names if (file := kept.get(batch.owner, batch.body[name] or ""))]
     with files.place_failures():
-        found = [kept.pieces(file) for name in names if (file := kept.get(batch.owner, batch.body[name] or ""))]
+        begin = [kept.pieces(file) for file in found[:1]]
 
     def lines() -> Iterator[bytes]:
         from haimaker.batches.lines import split
 
-        for raw in (raw for pieces in found for raw in split(pieces)):
+        rest = (kept.pieces(file) for file in found[1:])  # a bucket does not wait for who reads the first
+        for raw in (raw for pieces in chain(begin, rest) for raw in split(pieces)):
             if batch.status != FAILED:
                 row = json.loads(raw)
                 yield _line(row["custom_id"], _result(row))

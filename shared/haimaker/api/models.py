@@ -11,7 +11,7 @@ from datetime import date
 
 from haimaker import adapters
 from haimaker.accounts.errors import check_usable
-from haimaker.http.errors import NotFoundError
+from haimaker.http.errors import NotFoundError, invalid_value
 from haimaker.http.json import to_whole_number
 from haimaker.http.values import JSON, Request
 from haimaker.models import catalog
@@ -103,8 +103,9 @@ def usable_model(router: Router, account: Account, asked: str) -> JSON:
 def _to_anthropic_page(found: Sequence[JSON], request: Request) -> JSON:
     """https://platform.claude.com/docs/en/api/models/list"""
     query, names = request.query, [model["id"] for model in found]
-    limit = to_whole_number(query.get("limit", ""))
-    limit = ANTHROPIC_PAGE if limit is None else min(max(1, limit), MAX_ANTHROPIC_PAGE)
+    limit = to_whole_number(query.get("limit", str(ANTHROPIC_PAGE)), 1, MAX_ANTHROPIC_PAGE)
+    if limit is None:
+        raise invalid_value("limit", f"a whole number from 1 to {MAX_ANTHROPIC_PAGE}")
     begin, end = 0, len(found)
     if query.get("after_id") in names:
         begin = names.index(query["after_id"]) + 1

@@ -6,7 +6,20 @@ The fields of a body are a shape, as those that client formats are checked by (`
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from haimaker.api import account_filters, audit, batches, file_uploads, files, spend_filters, stored_responses
+from haimaker.api import (
+    account_filters,
+    audit,
+    batch_overview,
+    batches,
+    file_uploads,
+    files,
+    keys,
+    providers,
+    refusals,
+    spend,
+    spend_filters,
+    stored_responses,
+)
 from haimaker.api.accounts import CHANGES, END_USERS, SHOWS, TEAMS
 from haimaker.store import account_query
 from haimaker.validation import field_types
@@ -91,29 +104,29 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What may stand for `{action}` in a path."""
 
-SPAN, PAGE = ("start_date", "end_date"), ("limit", "order", "after")
+PAGE = ("limit", "order", "after")
 QUERIES: Mapping[str, tuple[str, ...]] = {
     "responses_retrieve": tuple(name for name in stored_responses.QUERIES if name not in ("after", "before", "limit", "order")),
     "responses_input_items": ("after", "before", "include", "include[]", "limit", "order"),
     "models_list": ("limit", "after_id", "before_id"),
     "files_list": (*PAGE, "purpose"),
     "batches_list": PAGE,
-    "batches_overview": (*PAGE, "key", "team_id"),
+    "batches_overview": batch_overview.PARAMETERS,
     "messages_batches_list": ("limit", "after_id"),
     "gemini_models_list": ("pageSize", "pageToken"),
     "gemini_stream": ("alt",),
-    "key_info": ("key",),
+    "key_info": keys.OF_INFO,
     "key_list": account_filters.OF_KEY_PAGES,
     "team_show": (*TEAMS.id_parameters, *account_filters.OF_PAGES),
     "end_user_show": (*END_USERS.id_parameters, *account_filters.OF_PAGES),
     "spend_logs": tuple(sorted({*spend_filters.OTHER_PARAMETERS, *spend_filters.MATCHES, *spend_filters.ALIASES})),
-    "spend_report": (*SPAN, "group_by", "key", "api_key", "keys", "top"),
-    "spend_keys": ("limit",),
-    "generation": ("id",),
-    "generation_content": ("id",),
-    "audit_list": (*SPAN, "limit", "cursor", "order", *audit.CONDITIONS, "search"),
-    "refusals_list": (*SPAN, "limit"),
-    "providers_list": ("hours", "all"),
+    "spend_report": spend.OF_REPORTS,
+    "spend_keys": spend.OF_KEYS,
+    "generation": spend.OF_ONE,
+    "generation_content": spend.OF_ONE,
+    "audit_list": audit.PARAMETERS,
+    "refusals_list": refusals.PARAMETERS,
+    "providers_list": providers.PARAMETERS,
     "sign_in_callback": ("code", "state", "iss", "error"),
 }
 GOOGLES_KEY = "key"

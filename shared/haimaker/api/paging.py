@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/files/list
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from haimaker.http.errors import BadRequestError
+from haimaker.http.errors import BadRequestError, invalid_value
 from haimaker.http.json import to_whole_number
 from haimaker.http.values import JSON, Request
 
@@ -28,7 +28,7 @@ def read_page(request: Request, default: int, most: int) -> Page:
     if order not in (None, "asc", "desc"):
         raise BadRequestError("Invalid value for 'order': it is 'asc' or 'desc'.", param="order", code="invalid_value")
     if after is not None and not (len(after) <= LONGEST_ID and after.isascii() and after.isprintable()):
-        raise BadRequestError("Invalid value for 'after': it is the id of what the page before ended with.", param="after")
+        raise invalid_value("after", "the id of what the page before ended with")
     return Page(after or None, limit, order != "asc")
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from haimaker.accounts.errors import check_usable, require_admin, require_reader
 from haimaker.api import audit
-from haimaker.api.account_admin import to_iso_time, whole_number
+from haimaker.api.account_admin import read_flag, to_iso_time, whole_number
+from haimaker.api.account_filters import check_known
 from haimaker.credentials.sources import EditableCredentials, StaticCredentials
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.json import parse_json
@@ -30,6 +31,7 @@ from haimaker.validation.settings import SettingsError
 if TYPE_CHECKING:
     from haimaker.services import Services
 
+PARAMETERS = ("hours", "all")
 USUAL_HOURS, MAX_HOURS = 24, 31 * 24
 FAILS_OFTEN = 0.05
 MEANINGS: Mapping[str, str] = {
@@ -54,6 +56,7 @@ def list_providers(services: "Services", caller: Account, request: Request) -> J
     """Raises BadRequestError, PermissionDeniedError."""
     check_usable(caller, time.time())
     require_reader(caller)
+    check_known(request.query, PARAMETERS)
     hours = min(whole_number(request, "hours", USUAL_HOURS), MAX_HOURS)
     now_s, on = time.time(), services.runtime().clients.access
     if services.observer.provider_calls:
@@ -64,7 +67,7 @@ def list_providers(services: "Services", caller: Account, request: Request) -> J
     open_circuits = services.runtime().clients.health.breaker.open_circuits(now_s)
     offline = [name for name in NAMES if services.settings.demo and name not in ONLINE]
     names = [*on, *offline, *(name for name in calls if name not in on and name not in offline)]
-    if request.query.get("all", "").lower() == "true":
+    if read_flag(request, "all"):
         names += [name for name in ONLINE if name not in names]
     shown: list[JSON] = []
     for name in names:

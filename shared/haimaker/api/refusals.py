@@ -4,6 +4,7 @@ import time
 
 from haimaker.accounts.errors import check_usable, sees_all
 from haimaker.api.account_admin import to_iso_time
+from haimaker.api.account_filters import check_known
 from haimaker.api.spend_filters import DateRange
 from haimaker.http.errors import BadRequestError, invalid_value
 from haimaker.http.json import to_whole_number
@@ -12,6 +13,7 @@ from haimaker.observability.refusals import merge
 from haimaker.store import Account, Store
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
+PARAMETERS = ("start_date", "end_date", "limit")
 DEFAULT_DAYS, MAX_DAYS = 7, 31
 DEFAULT_LISTED, MOST_LISTED = 100, 1_000
 
@@ -20,8 +22,9 @@ def list_refusals(store: Store, caller: Account, request: Request) -> JSON:
     """The `limit` latest refusals of the last seven days, or between `start_date` and `end_date`. A key sees its own;
     administrators and viewers see those of all keys, and those of unknown keys under no key. Raises BadRequestError."""
     check_usable(caller, time.time())
+    check_known(request.query, PARAMETERS)
     now_s = time.time()
-    if "start_date" in request.query:
+    if request.query.keys() & {"start_date", "end_date"}:
         first_day, last_day = DateRange.from_request(request, now_s).days()
     else:
         first_day, last_day = to_day(now_s - (DEFAULT_DAYS - 1) * DAY_S), to_day(now_s)

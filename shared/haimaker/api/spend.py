@@ -13,6 +13,7 @@ from haimaker.accounts.errors import check_usable, leads, may_see, require_reade
 from haimaker.accounts.kinds import KEY
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import get_account, to_iso_time, whole_number
+from haimaker.api.account_filters import check_known
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
@@ -38,6 +39,11 @@ DETAILS: JSON = {
 
 OF_BATCHES = ("batch", "batch_line", "custom_id", "asked_before")
 """Fields that only the records of a batch's lines have."""
+
+
+SPAN = ("start_date", "end_date")
+OF_REPORTS, OF_KEYS, OF_ONE = (*SPAN, "group_by", "key", "api_key", "keys", "top"), ("limit",), ("id",)
+"""The query parameters of each."""
 
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
@@ -83,6 +89,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/report: sums by UTC day, key, model and so on. By key, `keys` may name some of them, with commas between; with
     `top` only so many names have rows of their own. Raises BadRequestError, PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
+    check_known(request.query, OF_REPORTS)
     by, daily = grouping(request)
     top = whole_number(request, "top", MAX_NAMED) if "top" in request.query else None
     first_day, last_day = DateRange.from_request(request, time.time()).days()
@@ -160,6 +167,7 @@ def by_key(store: Store, caller: Account, request: Request) -> JSON:
     """GET /spend/keys: what each key spent that the caller may see, the highest spend first; with `limit` only so many. Raises
     BadRequestError."""
     check_usable(caller, time.time())
+    check_known(request.query, OF_KEYS)
     limit = whole_number(request, "limit", account_admin.MAX_LISTED, account_admin.MAX_LISTED)
     if sees_all(caller) or leads(caller, caller.team_id):
         highest_first = AccountQuery(KEY.name, sort_by="total_spend", descending=True)
@@ -172,6 +180,7 @@ def by_key(store: Store, caller: Account, request: Request) -> JSON:
 def generation(store: Store, caller: Account, request: Request) -> JSON:
     """GET /v1/generation?id=: one request, by its answer's id or `x-request-id`. Raises BadRequestError, NotFoundError."""
     check_usable(caller, time.time())
+    check_known(request.query, OF_ONE)
     record = find_record(store, request)
     mine = record is not None and (caller.has_been(record.account_id) or leads(caller, record.detail.get("team_id")))
     if record is None or not (mine or sees_all(caller)):

@@ -4,11 +4,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#ser
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from haimaker.api.files import stored_files
 from haimaker.aws.client import AWSError
 from haimaker.aws_lambda.handler import Context
+from haimaker.batches.heart import Heart
 from haimaker.batches.part_run import PartLost, Tools
 from haimaker.batches.queued import batch_queue, read_message
 from haimaker.batches.steps import Steps
@@ -40,8 +42,9 @@ class BatchWorker:
         observer = self._gateway.observer
         try:
             workers = self._gateway.settings.batch_workers
-            steps = Steps(self._get_tools(), workers, lambda: context.get_remaining_time_in_millis() / 1000)
-            steps.do(read_message(json.loads(record["body"])))
+            tools, seconds_left = self._get_tools(), lambda: context.get_remaining_time_in_millis() / 1000
+            with Heart(partial(tools.queue.queue.hide, record["receiptHandle"]), tools.queue.directory) as heart:
+                Steps(tools, workers, seconds_left, heart).do(read_message(json.loads(record["body"])))
             return True
         except PartLost as error:
             observer.error(f"Batches: another function has {error}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from haimaker.batches import Batch
+from haimaker.batches.heart import LEASE_S
 from haimaker.batches.lines import split
 from haimaker.batches.native import (
     DONE,
@@ -75,7 +76,9 @@ class NativeSteps:
             def save(part: NativePart, number: int = number) -> None:
                 nonlocal batch
                 natives[number] = part
-                batch = self._tools.queue.directory.change(batch, native=[each.to_json() for each in natives])
+                batch = self._tools.queue.directory.change(
+                    batch, native=[each.to_json() for each in natives], taken_until=time.time() + LEASE_S
+                )
 
             if self._seconds_left() < self._keeps_s:
                 break

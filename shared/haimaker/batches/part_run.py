@@ -2,11 +2,12 @@
 
 Nothing is written down before a line is asked: the id of each request is made of its line and of how often the part was given to a
 function, so that whoever has the part after a function that died finds by the records what had been asked. When it is given to
-another, the first is dead and what it had reserved is late: it is charged as lost first, so that each request has its record.
+another, the first is dead, and what it had reserved is charged as lost, so that each request has its record. If it lives all the
+same, and only could not be heard, its next write fails, and what it still settles is noted in those records.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ from threading import Condition, Event, Thread
 from typing import NamedTuple
 
 from haimaker.batches import CANCELLED, CANCELLING, IN_PROGRESS, Batch
-from haimaker.batches.asking import Asking
+from haimaker.batches.asking import MOST_RETRIES, Asking
+from haimaker.batches.heart import BEAT_S, LEASE_S
 from haimaker.batches.journal import Journal
 from haimaker.batches.lines import split
 from haimaker.batches.native import DONE, LOST, NativePart, read_parts, unread_names
@@ -39,8 +41,6 @@ ASKS_S = 300.0
 ASKS_PART = 0.4
 """Of its time, where that is less."""
 WRITES_EVERY_S, LOOKS_EVERY_S = 1.0, 2.0
-LATE_S = 15
-"""How long after the end of a function its part may be given to another: what it had reserved is late 10 seconds after its end."""
 MOST_UNCERTAIN = 3
 """Requests in a row of which is not known whether the store had admitted them, after which it is taken to fail."""
 
@@ -82,6 +82,16 @@ def find_requests(store: Store, part: Part, line: int, deliveries: Sequence[int]
             else:
                 missing += 1
             tries += 1
+
+
+def charge_dead(store: Store, account_ids: Iterable[str], part: Part, lines: Iterable[int], deliveries: Sequence[int]) -> None:
+    """Charges what was reserved for lines of a part by functions that died, without waiting for its deadlines. Raises
+    StoreUnavailable."""
+    most = MOST_RETRIES + MOST_UNCERTAIN + 1
+    first, asked = part.body["first"], [(delivery, tries) for delivery in deliveries for tries in range(most + 1)]
+    dead = {request_id_for(part.batch_id, first + line, *each) for line in lines for each in asked}
+    for account_id in account_ids:
+        store.charge_lost(account_id, time.time(), dead)
 
 
 class ProviderSaid(NamedTuple):
@@ -156,9 +166,11 @@ class PartRun:
         except APIError as error:
             if error.status >= 500:
                 raise StoreUnavailable(str(error)) from None
+            self.refuse()
+            if self._batch.status == IN_PROGRESS:
+                raise StoreUnavailable("a key is just made anew") from None
             balance = self._tools.store.get(account_id)
             self._accounts = (balance.account if balance else Account(account_id, "", 0),)
-            self.refuse()
 
     def _read_providers(self) -> None:
         """Finds what providers' batches answered to lines, of those that were read. Raises BlobError."""
@@ -186,13 +198,15 @@ class PartRun:
         deliveries = [each for each in self.part.body["unclean"] if each != self.part.body["deliveries"]]
         if not deliveries:
             return
-        for account in self._accounts:
-            self._tools.store.charge_lost(account.id, time.time())
-        for line in range(self.part.body["lines"]):
-            if not self._journal.is_done(line) and line not in self._elsewhere:
-                for request_id in find_requests(self._tools.store, self.part, line, deliveries):
-                    if request_id not in self._journal.begun.get(line, ()):
-                        self._journal.begin(line, request_id)
+        left = [each for each in range(self.part.body["lines"]) if not self._journal.is_done(each) and each not in self._elsewhere]
+        for delivery in deliveries:  # what it had put last may be in no document
+            known = sum(each == delivery for each, _ in self.part.body["segments"])
+            self._tools.blobs.delete(segment_key(self.part.batch_id, self.part.number, delivery, known))
+        charge_dead(self._tools.store, [account.id for account in self._accounts], self.part, left, deliveries)
+        for line in left:
+            for request_id in find_requests(self._tools.store, self.part, line, deliveries):
+                if request_id not in self._journal.begun.get(line, ()):
+                    self._journal.begin(line, request_id)
 
     # Asking.
 
@@ -221,8 +235,9 @@ class PartRun:
             if now_s >= looked_s + LOOKS_EVERY_S:
                 looked_s = now_s
                 self._look()
-        if self._error:
-            raise self._error
+        if error := self._error:
+            self._write_meanwhile()  # what was answered is not to be asked again
+            raise error
 
     def _ask_lines(self) -> None:
         """In a thread of several: one line after another, those first that were answered."""
@@ -318,12 +333,17 @@ class PartRun:
     def _write_meanwhile(self) -> None:
         """What can't be written now is written with the next."""
         sums = self._journal.sums
-        if sums.completed + sums.failed == self.part.sums.completed + self.part.sums.failed:
+        has_news = sums.completed + sums.failed > self.part.sums.completed + self.part.sums.failed
+        left_s = self.part.body["taken_until"] - time.time()
+        if not has_news and left_s > LEASE_S - BEAT_S:
             return
         try:
             self._write()
         except (StoreUnavailable, BlobError) as error:
             self._tools.observer.error(f"Batch {self._batch.id}: {error}")
+            if left_s < 0:  # nobody knows that this function lives
+                self._error = error
+                self._stopped.set()
         except PartLost as error:
             self._error = error
             self._stopped.set()
@@ -335,6 +355,7 @@ class PartRun:
         told = [sums.completed, sums.failed, sums.cost_nanousd, list(sums.tokens)]
         if data:
             self._tools.blobs.put(segment_key(self.part.batch_id, self.part.number, *named), data, "text/plain")
+        fields = {"taken_until": time.time() + LEASE_S, **fields}
         for _ in range(2):
             known = self.part.body["segments"]
             segments = known if not data or named in known else [*known, named]

@@ -1,6 +1,7 @@
 """The parts of a batch that functions work on: ranges of its lines, each with a document of what is known of it.
 
-A part is worked on by one function at a time, which writes its name into the document until when it lives at most. What is answered
+A part is worked on by one function at a time, which writes into the document until when it has it, a minute from its last sign of
+life (`heart.py`). What is answered
 is written to blobs, each some entries of a journal (`journal.py`), about one a second; the document lists them, so that one which
 a function wrote that was late is none of the part's. Its sums are written with them.
 

@@ -1,14 +1,13 @@
 """What functions do with batches, by the messages of their queue (`queued.py`). Each step may be done twice, and cut off anywhere.
 
-Who begins or ends a batch writes into it until when it lives at most; who asks the lines of a part does so into the part. A batch
-is ended when its parts are done, or nobody lives who works on one: it is first written into the batch that it ends, and who takes a
-part looks at the batch after that is written down.
+Who begins or ends a batch, or follows its providers', writes into it until when it has it (`heart.py`); who asks the lines of a
+part does so into the part. A batch is ended when its parts are done, or nobody lives who works on one: it is first written into the
+batch that it ends, and who takes a part looks at the batch after that is written down.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import suppress
 
 from haimaker.batches import (
     CANCELLED,
@@ -22,22 +21,23 @@ from haimaker.batches import (
     Batch,
 )
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
-from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, split_at, unanswered_row
+from haimaker.batches.heart import LEASE_S, Heart
+from haimaker.batches.journal import ERROR, OUTPUT
+from haimaker.batches.lines import ENDPOINTS, LineError, split_at
 from haimaker.batches.native import unread_names
 from haimaker.batches.native_steps import NativeSteps, all_done, next_look_s
 from haimaker.batches.pace import halves
-from haimaker.batches.part_run import LATE_S, PartRun, Tools, find_requests
-from haimaker.batches.parts import Cutter, Part, lines_key, read_segments, sum_up
+from haimaker.batches.part_run import PartLost, PartRun, Tools, charge_dead
+from haimaker.batches.parts import Cutter, Part, lines_key, sum_up
 from haimaker.batches.queued import TIMER_S, Message
+from haimaker.batches.row_files import RowFiles
 from haimaker.batches.successors import close_pools
 from haimaker.http.errors import APIError
-from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, StoreUnavailable
-from haimaker.stored_files import BATCH_OUTPUT, FileDescription, new_id
 from haimaker.stored_files import FOLDER as FILES_FOLDER
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+from haimaker.stored_files import new_id
 
 CHECKS_UNTIL_S = 60.0
 """Of its time, what a function keeps that reads the lines of a batch; a fifth, where that is less."""
@@ -56,8 +56,8 @@ def _is_over(batch: Batch) -> bool:
 class Steps:
     """Of one message."""
 
-    def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float]) -> None:
-        self._tools, self._workers, self._seconds_left = tools, workers, seconds_left
+    def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float], heart: Heart) -> None:
+        self._tools, self._workers, self._seconds_left, self._heart = tools, workers, seconds_left, heart
         self._queue, self._directory, self._parts = tools.queue, tools.queue.directory, tools.queue.parts
 
     def do(self, message: Message) -> None:
@@ -90,7 +90,7 @@ class Steps:
             part,
             deliveries=delivery,
             unclean=[*part.body["unclean"], delivery],
-            taken_until=now_s + self._seconds_left() + LATE_S,
+            taken_until=now_s + LEASE_S,
         )
         seen = self._directory.get(batch.owner, batch.id)
         if part is None or seen is None:
@@ -100,7 +100,15 @@ class Steps:
             self._queue.send(message._replace(part=None))
             return
         run = PartRun(self._tools, seen, part, self._seconds_left())
-        if run.run():
+        try:
+            is_over = run.run()
+        except PartLost:
+            raise
+        except Exception:
+            with suppress(StoreUnavailable):  # nothing is being asked any more: another function may have it
+                self._parts.put(run.part, taken_until=0)
+            raise
+        if is_over:
             self._go_on(message, seen, run.part)
         else:
             self._queue.send(message, run.pause_s)
@@ -127,7 +135,7 @@ class Steps:
             self._clean_up(batch)
             return
         if batch.status == VALIDATING or (batch.status == CANCELLING and "lanes" not in batch.body):
-            if (taken := self._take(batch)) is not None:
+            if (taken := self._heart.take(batch)) is not None:
                 self._begin(taken)
             return
         if unread_names(batch):
@@ -150,7 +158,7 @@ class Steps:
             time.sleep(max(0.0, early_s))
         elif early_s > 0:
             return batch
-        taken = self._take(batch)
+        taken = self._heart.take(batch)
         if taken is None:
             return None
         followed = NativeSteps(self._tools, self._seconds_left).follow(taken)
@@ -158,12 +166,6 @@ class Steps:
         if unread_names(followed):
             self._queue.send(Message(batch.owner, batch.id, is_follow=True), int(next_look_s(followed) - time.time()))
         return None if message.is_follow and unread_names(followed) == unread_names(batch) else followed
-
-    def _take(self, batch: Batch, **fields: object) -> Batch | None:
-        """The batch as that of this function for as long as it lives; None if it is another's."""
-        if batch.body.get("taken_until", 0) > time.time():
-            return None
-        return self._directory.put(batch.with_fields(taken_until=time.time() + self._seconds_left() + LATE_S, **fields))
 
     def _start_again(self, batch: Batch, parts: list[Part]) -> None:
         """Sends what is next in lanes that nobody works on: a message that waits still does no harm."""
@@ -256,7 +258,8 @@ class Steps:
         """Puts the worst case aside on each account, or says why it can't be."""
         while amount_nanousd:
             pools = [account.id for account in accounts]
-            batch = self._directory.change(batch, pools=pools, pooled_nanousd=amount_nanousd)
+            until_s = time.time() + LEASE_S
+            batch = self._directory.change(batch, pools=pools, pooled_nanousd=amount_nanousd, taken_until=until_s)
             denied = open_pools(self._tools.store, batch.id, accounts, amount_nanousd)
             if denied is None:
                 break
@@ -283,7 +286,7 @@ class Steps:
     def _end(self, batch: Batch) -> None:
         status = CANCELLING if batch.status == CANCELLING else FINALIZING
         finalizing_at = batch.body["finalizing_at"] or int(time.time())
-        taken = self._take(batch, status=status, finalizing_at=finalizing_at)
+        taken = self._heart.take(batch, status=status, finalizing_at=finalizing_at)
         if taken is None:
             return
         parts = self._parts.current(batch.id, range(batch.body["parts"]))
@@ -295,9 +298,12 @@ class Steps:
         ends_as = COMPLETED if is_done else CANCELLED if status == CANCELLING else EXPIRED
         for account_id in taken.body["pools"]:
             self._tools.store.charge_lost(account_id, time.time())
-        output = self._store_file(taken, "output", self._rows(taken, parts, ends_as, OUTPUT))
-        error = self._store_file(taken, "error", self._rows(taken, parts, ends_as, ERROR))
-        extra_nanousd = sum(self._unanswered_nanousd(part) for part in parts if not part.is_done)
+        for part in parts:
+            if not part.is_done:
+                charge_dead(self._tools.store, taken.body["pools"], part, range(part.body["lines"]), part.body["unclean"])
+        rows = RowFiles(self._tools, taken, ends_as)
+        output, error = rows.store("output", parts, OUTPUT), rows.store("error", parts, ERROR)
+        extra_nanousd = sum(rows.unanswered_nanousd(part) for part in parts if not part.is_done)
         self._close_pools(taken)
         self._tell_end(taken, ends_as, output_file_id=output, error_file_id=error, **sum_up(parts, extra_nanousd))
 
@@ -314,72 +320,6 @@ class Steps:
             **{f"{ends_as}_at": now_s},
         )
         self._clean_up(batch)
-
-    def _journal(self, part: Part, folder: str) -> Journal:
-        path = Path(folder) / "journal"
-        with path.open("wb") as file:
-            file.writelines(read_segments(self._tools.blobs, part))
-        return Journal(path, part.body["lines"])
-
-    def _rows(self, batch: Batch, parts: list[Part], ends_as: str, kind: str) -> Iterator[bytes]:
-        """Of one kind, in the order of the lines; those of what was not answered are of the error file."""
-        for part in parts:
-            sums = part.sums
-            if part.is_done and not (sums.completed if kind == OUTPUT else sums.failed):
-                continue
-            with TemporaryDirectory() as folder:
-                journal = self._journal(part, folder)
-                found = journal.rows(kind)
-                if kind == OUTPUT or part.is_done:
-                    yield from (row for _, row in found)
-                else:
-                    yield from self._error_rows(batch, part, journal, found, ends_as)
-                journal.close()
-
-    def _error_rows(
-        self, batch: Batch, part: Part, journal: Journal, failed: Iterator[tuple[int, bytes]], ends_as: str
-    ) -> Iterator[bytes]:
-        code, message = ENDS[ends_as]
-        number, row = next(failed, (-1, b""))
-        data = self._tools.blobs.get_range(lines_key(batch.id), part.body["start"], part.body["end"])
-        for line, raw in enumerate(split([data])):
-            if line == number:
-                yield row
-                number, row = next(failed, (-1, b""))
-            elif not journal.is_done(line):
-                yield unanswered_row(read_line(raw, batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
-
-    def _unanswered_nanousd(self, part: Part) -> int:
-        """What the requests cost of lines without an answer."""
-        if not part.body["deliveries"]:
-            return 0
-        store, cost_nanousd = self._tools.store, 0
-        with TemporaryDirectory() as folder:
-            journal = self._journal(part, folder)
-            journal.close()
-        for line in range(part.body["lines"]):
-            if not journal.is_done(line):
-                found = {*journal.begun.get(line, ()), *find_requests(store, part, line, part.body["unclean"])}
-                records = map(store.record, found)
-                cost_nanousd += sum(record.cost_nanousd for record in records if record)
-        return cost_nanousd
-
-    def _store_file(self, batch: Batch, kind: str, rows: Iterator[bytes]) -> str | None:
-        """Makes a file of rows and returns its id; none of no rows."""
-        first = next(rows, None)
-        if first is None:
-            return None
-
-        def pieces() -> Iterator[bytes]:
-            yield first
-            yield from rows
-
-        file_id = str(batch.body[f"{kind}_file_id"])
-        size = self._tools.files.put(file_id, pieces())
-        name, lasts_s = f"{batch.id}_{kind}.jsonl", batch.body["output_lasts_s"]
-        said = FileDescription(name, BATCH_OUTPUT, "application/jsonl", lasts_s)
-        self._tools.files.add(file_id, size, batch.owner, said, batch.body["finalizing_at"])
-        return file_id
 
     def _clean_up(self, batch: Batch) -> None:
         """Forgets what only its work needed; the bucket's lifecycle takes away what a function left that died here."""

@@ -11,7 +11,7 @@ where a limit that is not set counts as UNLIMITED. What an account limits for si
 taken (`model_counters.py`), since those limits come with the reservation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from haimaker.http.values import JSON
@@ -329,9 +329,9 @@ class Store(Protocol):
     def close_pool(self, account_id: str, pool: str) -> int | None:
         """Gives back what is left in a pool, and returns it; None if there is no such pool."""
 
-    def charge_lost(self, account_id: str, now_s: float) -> int:
-        """Charges every expired reservation of the account in full, each with a record of status `lost`; returns how many there
-        were."""
+    def charge_lost(self, account_id: str, now_s: float, dead: Container[str] = ()) -> int:
+        """Charges every expired reservation of the account in full, and those of requests that are known to be dead, whatever their
+        deadlines, each with a record of status `lost`; returns how many there were."""
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
         """Adds a difference, which may be negative, to the account's spend in total, and to that of this window but for the part of

@@ -7,7 +7,7 @@ adds differences. Each write may be repeated when its answer was lost.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 
 from haimaker.aws.client import AWSClient
@@ -187,8 +187,8 @@ class DynamoStore:
         is_ours = is_new or (ended[0] is not None and kept == tables.record(tables.record_item(record)))
         return Settled(tuple(alert for found in ended for alert in found or ())) if is_ours else None
 
-    def charge_lost(self, account_id: str, now_s: float) -> int:
-        return sum(self._charge(tables.expired_reservations(item, now_s)) for item in self.shards.read_all(account_id))
+    def charge_lost(self, account_id: str, now_s: float, dead: Container[str] = ()) -> int:
+        return sum(self._charge(tables.expired_reservations(item, now_s, dead)) for item in self.shards.read_all(account_id))
 
     def correct(self, account_id: str, total_nanousd: int, difference_nanousd: int, earlier_nanousd: int = 0) -> bool:
         changes = {":difference": difference_nanousd, ":counted": difference_nanousd - earlier_nanousd}

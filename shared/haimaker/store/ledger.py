@@ -6,7 +6,7 @@ repair moves. Every repair is a difference to add, so that it commutes with sett
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -226,8 +226,10 @@ def balance(counters: Counters, reservations: Sequence[Reservation], now_s: floa
     )
 
 
-def is_expired(reservation: Reservation, now_s: float) -> bool:
-    return reservation.deadline_s <= now_s
+def is_expired(reservation: Reservation, now_s: float, dead: Container[str] = ()) -> bool:
+    """Whether nobody settles it any more: after its deadline, or since its request is known to be dead, of which what was reserved
+    later is named by its id and a `+`."""
+    return reservation.deadline_s <= now_s or reservation.request_id.partition("+")[0] in dead
 
 
 def lost_record(reservation: Reservation) -> Record:

@@ -10,7 +10,7 @@ import fcntl
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -199,9 +199,10 @@ class SQLiteStore:
         with self._writing("settle") as execute:
             return settle(execute, (reservation, *reservation.siblings), record, tokens)
 
-    def charge_lost(self, account_id: str, now_s: float) -> int:
+    def charge_lost(self, account_id: str, now_s: float, dead: Container[str] = ()) -> int:
         with self._writing("charge_lost") as execute:
-            return charge(execute, read_reservations(execute, sqlite_schema.EXPIRED, account_id, now_s))
+            found = read_reservations(execute, sqlite_schema.OF_ACCOUNT, account_id)
+            return charge(execute, [each for each in found if ledger.is_expired(each, now_s, dead)])
 
     def charge_all_lost(self, now_s: float) -> int:
         """Charges every reservation of every account, whatever its deadline; for a start when no other process uses the file."""

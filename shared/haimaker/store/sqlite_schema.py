@@ -98,7 +98,6 @@ ADD_RESERVATION = "INSERT INTO holds VALUES (?, ?, ?, ?)"
 DELETE_RESERVATION = "DELETE FROM holds WHERE account_id = ? AND request_id = ?"
 OF_ACCOUNT = "account_id = ?"
 ENDING_IN = "request_id LIKE ?"
-EXPIRED = "account_id = ? AND deadline_s <= ?"
 EXPIRED_OR_NAMED = "account_id = ? AND (deadline_s <= ? OR request_id = ?)"
 CHARGE = """UPDATE accounts SET remaining = remaining + :amount - :cost, total_spend = total_spend + :cost,
     free_slots = free_slots + 1, tokens_left = tokens_left + CASE WHEN minute = :minute THEN :unused_tokens ELSE 0 END

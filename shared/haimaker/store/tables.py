@@ -35,7 +35,7 @@ import math
 import re
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from haimaker.aws.client import AWSClient, AWSError
@@ -271,8 +271,8 @@ def reservations_of(item: Item) -> list[Reservation]:
     return [replace(reservation, shard=shard) for reservation in found]
 
 
-def expired_reservations(item: Item, now_s: float) -> list[Reservation]:
-    return [reservation for reservation in reservations_of(item) if ledger.is_expired(reservation, now_s)]
+def expired_reservations(item: Item, now_s: float, dead: Container[str] = ()) -> list[Reservation]:
+    return [reservation for reservation in reservations_of(item) if ledger.is_expired(reservation, now_s, dead)]
 
 
 def balance(item: Item, now_s: float) -> Balance:

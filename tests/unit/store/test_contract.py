@@ -138,6 +138,17 @@ def test_a_repeated_request_draws_once_and_a_lost_one_is_charged(scene):
     assert scene.store.close_pool(account.id, POOL) == 600
 
 
+def test_what_is_known_to_be_dead_is_charged_before_its_deadline(scene):
+    account = scene.account(budget_nanousd=1_000)
+    dead, more, alive = (scene.reservation(account, amount) for amount in (100, 20, 3))
+    more = replace(more, request_id=f"{dead.request_id}+1")
+    for each in (dead, more, alive):
+        assert isinstance(scene.store.reserve(each), Granted)
+    assert scene.store.charge_lost(account.id, scene.clock.now_s, {dead.request_id}) == 2
+    assert scene.money(account) == (120, 3, 120)
+    assert [scene.store.record(each.request_id) is None for each in (dead, alive)] == [False, True]
+
+
 def test_a_pool_outlives_its_budgets_window(scene):
     account = scene.account(budget_nanousd=1_000, budget_window_s=3_600)
     open_pool(scene, account, 600)

@@ -4,10 +4,12 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { code } from "./parts.js";
 
-const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+#.-]*)[^`]*$/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
+// Each looks at a character a few times at most, however long a line is: an answer may be made to keep a page busy.
+const FENCE = /^ {0,3}(`{3,}|~{3,})(?![`~])([^`]*)$/;
+const LANGUAGE = /^\s*([\w+#.-]*)/;
+const HEADING = /^ {0,3}(#{1,6})\s+(\S.*)$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
-const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])|\[([^\]]+)\]\((https?:\/\/[^\s)]+)\)/g;
+const INLINE = /(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\*\*(.+?)\*\*|(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])|\[([^[\]]+)\]\((https?:\/\/[^\s)]{1,2000})\)/g;
 
 /** The blocks of a text, also of one whose last block is still coming. Pure. */
 export function blocks(text) {
@@ -18,15 +20,15 @@ export function blocks(text) {
     const line = lines[at];
     const [fence, item, heading] = [FENCE.exec(line), ITEM.exec(line), HEADING.exec(line)];
     if (fence) {
-      const end = lines.findIndex((each, place) => place > at && each.trim().startsWith(fence[1]));
-      const inside = lines.slice(at + 1, end < 0 ? undefined : end);
-      found.push({ kind: "code", language: fence[2], text: inside.join("\n") });
-      at = end < 0 ? lines.length : end;
+      let end = at + 1;
+      while (end < lines.length && !lines[end].trim().startsWith(fence[1])) end += 1;
+      found.push({ kind: "code", language: LANGUAGE.exec(fence[2])[1], text: lines.slice(at + 1, end).join("\n") });
+      at = end;
       last = null;
     } else if (!line.trim()) {
       last = null;
     } else if (heading) {
-      found.push({ kind: "heading", level: heading[1].length, text: heading[2] });
+      found.push({ kind: "heading", level: heading[1].length, text: withoutHashes(heading[2]) });
       last = null;
     } else if (item) {
       const kind = /\d/.test(item[2]) ? "numbers" : "points";
@@ -41,6 +43,13 @@ export function blocks(text) {
     }
   }
   return found;
+}
+
+/** A heading's text, which may end as it begins. */
+function withoutHashes(text) {
+  let end = text.trimEnd().length;
+  while (end && text[end - 1] === "#") end -= 1;
+  return text.slice(0, end).trimEnd();
 }
 
 /** The parts of a line: [kind, text] or [kind, text, address]. Pure. */

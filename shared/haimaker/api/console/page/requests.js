@@ -123,6 +123,7 @@ export function requests(app) {
       <details ?open=${inUse}><summary>More conditions</summary><div class="filters">
         ${Object.entries(names).map(([name, label]) => text(name, label))}
         ${SPAN.map((name) => html`<input name=${name} type="date" aria-label=${name === "start_date" ? "From" : "To"} .value=${(wanted[name] ?? "").slice(0, 10)}>`)}
+        ${new Date().getTimezoneOffset() ? html`<small>Days are UTC’s; times below are your own.</small>` : nothing}
       </div></details>
     </form>`;
   }
