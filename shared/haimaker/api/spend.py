@@ -27,6 +27,8 @@ MAX_NAMED = 100
 """Keys of a report, each of which is read on its own."""
 MAX_READ = 1_000
 """How many records one call of `logs` reads; where few of them pass the filter, it answers fewer rows and a cursor."""
+PAGES_OF_DEAREST = 5
+"""And how many of such pages, where the dearest are looked for."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
 """What an answer's id has before the request's id, where the gateway made it."""
 
@@ -76,10 +78,13 @@ def logs(store: Store, caller: Account, request: Request) -> JSON:
 
 def _dearest(store: Store, account_id: str | None, span: DateRange, page: Page, wanted: Filter) -> JSON:
     """The dearest first; `of_newest` says, where not all of that time were looked at, of how many they are the dearest."""
-    count = MAX_READ if wanted.is_selective else page.limit
-    with bounded_sums():
-        found, cursor, of_newest = store.dearest(account_id, span.since_s, span.until_s, page.cursor, count)
-    rows = list(filter(wanted.matches, found))
+    count, rows, cursor = MAX_READ if wanted.is_selective else page.limit, list[Record](), page.cursor
+    for _ in range(PAGES_OF_DEAREST):
+        with bounded_sums():
+            found, cursor, of_newest = store.dearest(account_id, span.since_s, span.until_s, cursor, count)
+        rows += filter(wanted.matches, found)
+        if cursor is None or len(rows) >= page.limit:
+            break
     if len(rows) > page.limit:
         rows, cursor = rows[: page.limit], ledger.cost_key(rows[page.limit - 1])
     return {**_page(rows, cursor), "of_newest": of_newest}

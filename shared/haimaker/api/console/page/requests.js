@@ -136,7 +136,7 @@ export function requests(app) {
     ${save()}<button type="button" @click=${() => rows.load()}>Refresh</button>`;
 
   function table(found) {
-    if (!found.rows.length) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
+    if (!found.rows.length && !found.cursor) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
     return html`${order === "dearest" ? html`<p class="count">The dearest of ${found.ofNewest ? `the ${count(found.ofNewest)} newest` : app.isAdmin && !wanted.key && !wanted.start_date ? "the last 30 days" : "all that fit"}</p>` : nothing}
       <table class="cards requests">
         <thead><tr><th>Time</th><th>Model</th><th>Key</th><th>Status</th><th class="number">Tokens</th><th class="number">Duration</th><th class="number">Cost</th><th><span class="sr">Details</span></th></tr></thead>
