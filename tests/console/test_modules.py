@@ -135,7 +135,7 @@ def evaluate(console: Console):
     page: Page = console.page
     page.goto(console.address)
     [folder] = re.findall(r'src="(console/\w+/)app.js"', page.content())
-    names = [path.stem for path in FOLDER.glob("*.js") if path.stem != "app"]
+    names = {path.stem for path in FOLDER.glob("*.js")} - {"app", "export"}  # one starts the page, one is a word of the language
     imports = "".join(f"const {name} = await import(new URL('{folder}{name}.js', location.href));" for name in names)
     return lambda expression: page.evaluate(f"async () => {{ {imports} return {expression}; }}")
 

@@ -17,4 +17,4 @@ def test_every_view_at_a_small_scale() -> None:
     command = [sys.executable, "-m", "scripts.console_at_scale", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert re.findall(r"^  .+ ms  (.+)  \(", done.stdout, re.MULTILINE) == [*VIEWS, *SEARCHES], done.stdout + done.stderr[-2_000:]
-    assert re.findall(r"^[ !] beside (.+): .+ p99$", done.stdout, re.MULTILINE) == list(REPORTS)
+    assert re.findall(r"^[ !] a chat beside (.+): .+ p99$", done.stdout, re.MULTILINE) == list(REPORTS)
