@@ -118,7 +118,7 @@ def serving(home: Path, upstream: FakeUpstream, **more: str) -> Iterator[Desk]:
     url = f"http://127.0.0.1:{server.port}/v1"
     limits = httpx.Limits(max_connections=None)
     try:
-        with httpx.Client(base_url=url, timeout=60, limits=limits, trust_env=False) as http:
+        with httpx.Client(base_url=url, timeout=60, limits=limits, trust_env=False, verify=False) as http:
             yield Desk(url, upstream, gateway, http)
     finally:
         server.stop()

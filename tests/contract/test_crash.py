@@ -71,7 +71,7 @@ def running(home: Path, upstream: FakeUpstream, *, limits: str = "", **more: str
         assert process.stdout
         ready = READY.search(process.stdout.readline())
         assert ready, (home / "log").read_text()
-        with httpx.Client(base_url=ready[0], timeout=60, trust_env=False) as http:
+        with httpx.Client(base_url=ready[0], timeout=60, trust_env=False, verify=False) as http:
             yield Running(process, http)
     finally:
         process.kill()
@@ -223,7 +223,7 @@ def test_as_many_are_answered_at_once_as_files_may_be_open(tmp_path, upstream, l
         key = gateway.admin("/key/generate")["key"]
         gateway.http.close()
         url, body, headers = f"{gateway.http.base_url}chat/completions", chat_body(max_tokens=64), bearer(key)
-        with httpx.Client(timeout=180, limits=httpx.Limits(max_connections=None), trust_env=False) as http:
+        with httpx.Client(timeout=180, limits=httpx.Limits(max_connections=None), trust_env=False, verify=False) as http:
             asked = [pool.submit(http.post, url, json=body, headers=headers) for _ in range(120)]
             upstream.wait_for_calls(answered, 120)
             gate.open()

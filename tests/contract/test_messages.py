@@ -159,7 +159,7 @@ def test_a_provider_that_speaks_messages_is_passed_on(
 
 def post(desk: Desk, key: str, body: JSON) -> httpx.Response:
     headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    return httpx.post(f"{desk.url}/messages?beta=true", json=body, headers=headers, timeout=30)
+    return httpx.post(f"{desk.url}/messages?beta=true", json=body, headers=headers, timeout=30, verify=False)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -48,6 +48,11 @@ class Scene:
     kind: str = field(default_factory=lambda: f"k{uuid.uuid4().hex[:12]}")
     numbers: itertools.count = field(default_factory=itertools.count)
 
+    @property
+    def many(self) -> int:
+        """Who want something at once, of whom ten get it. An emulator takes milliseconds for each."""
+        return 60 if self.name == "sqlite" else 30
+
     def account(self, **settings) -> Account:
         """A new account in the store; budgets are in nano-dollars."""
         account_id = f"{self.kind}#{next(self.numbers):03d}"

@@ -534,15 +534,16 @@ def test_a_refused_hold_with_the_id_of_another_is_not_admitted(scene):
     ],
     ids=str,
 )
-def test_of_sixty_at_once_ten_pass(scene, settings):
+def test_of_many_at_once_ten_pass(scene, settings):
     account = scene.account(**settings)
-    reservations, start = [scene.reservation(account, models=list(account.model_limits)) for _ in range(60)], Barrier(60)
+    reservations = [scene.reservation(account, models=list(account.model_limits)) for _ in range(scene.many)]
+    start = Barrier(scene.many)
 
     def race(reservation):
         start.wait()
         return scene.store.reserve(reservation)
 
-    with ThreadPoolExecutor(60) as pool:
+    with ThreadPoolExecutor(scene.many) as pool:
         outcomes = list(pool.map(race, reservations))
         granted = [outcome.reservation for outcome in outcomes if isinstance(outcome, Granted)]
         assert len(granted) == 10

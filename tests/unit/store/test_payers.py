@@ -69,17 +69,18 @@ def test_a_hold_is_given_back_once(scene):
 def test_a_teams_budget_spent_from_two_keys_at_once_is_never_overspent(scene):
     team = scene.account(budget_nanousd=1_000)
     keys = [scene.account(), scene.account(budget_nanousd=10**6, parallel_limit=60)]
-    wanted, start = [scene.reservations(keys[number % 2], team) for number in range(60)], Barrier(60)
+    wanted = [scene.reservations(keys[number % 2], team) for number in range(scene.many)]
+    start = Barrier(scene.many)
 
     def race(reservations):
         start.wait()
         return admission.reserve(scene.store, reservations)
 
-    with ThreadPoolExecutor(60) as pool:
+    with ThreadPoolExecutor(scene.many) as pool:
         outcomes = list(pool.map(race, wanted))
         passed = [outcome.reservation for outcome in outcomes if isinstance(outcome, Granted)]
         assert len(passed) == 10
-        assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Denied)) == {"budget": 50}
+        assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Denied)) == {"budget": scene.many - 10}
         assert {outcome.account.id for outcome in outcomes if isinstance(outcome, Denied)} == {team.id}
         assert scene.money(team) == (0, 1_000, 0)
         assert sum(scene.money(key)[1] for key in keys) == 1_000
