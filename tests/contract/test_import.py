@@ -60,7 +60,7 @@ def test_an_imported_key_works_with_what_is_left_of_its_budget(fresh: Desk) -> N
 
 LEFT_OUT = [
     ({"token": SECRET}, "token", "SHA-256"),
-    ({"token": digest("a"), "team_id": "nobody"}, "team", "no such team"),
+    ({"token": digest("a"), "team_id": "nobody"}, "team_id", "no such team"),
     ({"token": digest("a"), "role": "admin"}, "key", "field that no imported key has"),
     ({"token": digest("a"), "spend": -1}, "spend", "no amount"),
     ({"token": digest("a"), "spend": "1"}, "spend", "no amount"),
