@@ -273,8 +273,8 @@ def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_batch_bucket(config: Config, env: Mapping[str, str]) -> Config:
-    """Adds the bucket and the role that the template's parameters name, for the batches of each provider that signs as the function's role.
-    They hold whatever `gateway.toml` says: that role may use no others."""
+    """Adds the bucket and the role that the template's parameters name, for batches of each provider that signs as the function's
+    role. They hold whatever `gateway.toml` says: that role may use no others."""
     own = BatchAccount(env.get("HAIMAKER_BATCH_BUCKET", ""), env.get("HAIMAKER_BATCH_ROLE", ""))
     if not own.bucket or not own.role:
         return config
