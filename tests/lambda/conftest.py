@@ -70,19 +70,17 @@ def stack_with_everything(moto: str, secrets: str, template: JSON) -> Iterator[S
 
 @pytest.fixture
 def batches(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
-    """With an emulator of S3 and SQS."""
-    for stack in _stack(moto, moto, secrets, template, s3=moto, sqs=moto):
+    """With an emulator of S3 and SQS; the provider is Bedrock as well."""
+    for stack in _stack(moto, moto, secrets, template, "bedrock", s3=moto, sqs=moto):
         with closing(StackBatches(stack, moto)) as found:
             yield found
 
 
 @pytest.fixture
-def batches_and_bedrock(moto: str, secrets: str, template: JSON) -> Iterator[StackBatches]:
-    """The provider is Bedrock as well."""
-    for stack in _stack(moto, moto, secrets, template, "bedrock", s3=moto, sqs=moto):
-        with closing(StackBatches(stack, moto)) as found:
-            found.s3.create_bucket(Bucket=BUCKETS["Content"])
-            yield found
+def batches_and_content(batches: StackBatches) -> StackBatches:
+    """Prompts and answers are kept as well."""
+    batches.s3.create_bucket(Bucket=BUCKETS["Content"])
+    return batches
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ any call, each line charged once."""
 import os
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,23 @@ from haimaker.batches.steps import Steps
 from haimaker.lean_dataclasses import replace
 from haimaker.store.dynamodb import DynamoStore
 from tests.contract.test_batches import begin, rows
-from tests.contract.test_native_batches import CLAUDE, OPENAI, PRICES, asked, vendor_of
+from tests.contract.test_native_batches import (
+    BEDROCK,
+    CLAUDE,
+    FIREWORKS,
+    OPENAI,
+    PRICES,
+    REFUSAL,
+    all_of,
+    asked,
+    to_converse,
+    vendor_of,
+)
+from tests.contract.test_native_batches import answers as answers_of
+from tests.support.bucket_vendors import BedrockBesideS3
 from tests.support.reply import JSON, Reply
-from tests.support.stack import UPSTREAM_KEY, put_secrets
-from tests.support.stack_batches import Killed, StackBatches, outlive
+from tests.support.stack import PARAMETERS, UPSTREAM_KEY, put_secrets
+from tests.support.stack_batches import OF_BEDROCKS_BATCHES, Killed, StackBatches, outlive
 
 WRITES = ("reserve", "release", "settle", "PutItem", "DeleteItem", "UpdateItem", "TransactWriteItems")
 NATIVE = {"metadata": {"haimaker_mode": "native"}}
@@ -35,10 +49,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def worker(batches: StackBatches) -> None:
-    """It has keys of two providers."""
-    put_secrets(batches.address, batches.stack.secrets, {"OPENAI_API_KEY": UPSTREAM_KEY, "ANTHROPIC_API_KEY": "sk-ant"})
-    batches.functions["batch_worker"] = batches.load("batch_worker", ANTHROPIC_BASE_URL=batches.stack.upstream.url)
+def worker(batches: StackBatches, tmp_path: Path) -> None:
+    """It has keys of three providers, and the account of one."""
+    keys = {"OPENAI_API_KEY": UPSTREAM_KEY, "ANTHROPIC_API_KEY": "sk-ant", "FIREWORKS_AI_API_KEY": "fw-1"}
+    put_secrets(batches.address, batches.stack.secrets, keys)
+    file = tmp_path / "gateway.toml"
+    file.write_text('[batches.accounts]\nfireworks_ai = { account = "my-account" }\n')
+    addresses = dict.fromkeys(("ANTHROPIC_BASE_URL", "FIREWORKS_AI_BASE_URL"), batches.stack.upstream.url)
+    batches.functions["batch_worker"] = batches.load("batch_worker", **addresses, HAIMAKER_CONFIG=str(file))
 
 
 def ids_of(client: Any, file_id: str | None) -> list[str]:
@@ -57,7 +75,7 @@ def check_money(batches: StackBatches, key: str, batch: Any) -> list[Any]:
     return list(records)
 
 
-@pytest.mark.parametrize("model", [OPENAI, CLAUDE])
+@pytest.mark.parametrize("model", [OPENAI, CLAUDE, FIREWORKS])
 def test_lines_are_answered_by_a_batch_of_their_provider(batches: StackBatches, model: str) -> None:
     vendor = vendor_of(model, batches.stack.upstream, ends_at=3)
     key = batches.stack.key(budget_nanousd=10**10)
@@ -71,11 +89,58 @@ def test_lines_are_answered_by_a_batch_of_their_provider(batches: StackBatches, 
     assert ids_of(client, batch.error_file_id) == ["bad"]
     records = {record.detail["custom_id"]: record for record in check_money(batches, key, batch)}
     [sent] = vendor.batches.values()
-    assert {name for name, each in records.items() if each.detail.get("provider_batch") == sent.id} == {*TEXTS} - {"busy", "late"}
+    [told] = batch.model_extra["provider_batches"]
+    natively = {name for name, each in records.items() if each.detail.get("provider_batch") == told["id"]}
+    assert (natively, told["id"].endswith(sent.id)) == ({*TEXTS} - {"busy", "late"}, True)
     assert {records[name].cost_nanousd for name in ("one", "two", "three", "four", "five")} == {PRICES[model]}
     assert all(records[name].cost_nanousd > PRICES[model] for name in ("busy", "late"))
-    [told] = batch.model_extra["provider_batches"]
-    assert (told["provider"], told["id"], told["status"], told["lines"]) == (model.split("/")[0], sent.id, "done", 8)
+    assert (told["provider"], told["status"], told["lines"]) == (model.split("/")[0], "done", 8)
+
+
+def bedrock_of(batches: StackBatches, **options: Any) -> BedrockBesideS3:
+    """Bedrock, and a worker with the names that the template gives it."""
+    function = batches.stack.template["Resources"]["BatchWorkerFunction"]["Properties"]
+    given = {name: PARAMETERS.get(value.get("Ref")) for name, value in function["Environment"]["Variables"].items()}
+    environment = {name: value for name, value in given.items() if value}
+    assert sorted(environment.values()) == sorted(PARAMETERS.values())
+    environment |= {"HAIMAKER_SIGNED_PROVIDERS": "bedrock,bedrock_invoke", "BEDROCK_BASE_URL": batches.stack.front.url}
+    batches.functions["batch_worker"] = batches.load("batch_worker", **environment)
+    vendor = BedrockBesideS3(answers_of(to_converse, REFUSAL), batches.s3, **options)
+    assert (vendor.bucket, vendor.role) == tuple(PARAMETERS.values())
+    batches.stack.upstream.answers(vendor)
+    return vendor
+
+
+def test_bedrocks_own_batches_are_in_the_bucket_and_by_the_role_of_the_parameters(
+    batches: StackBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose begin is not answered, and one by an inference profile that is cancelled: all that the role may do for them."""
+    monkeypatch.setattr("haimaker.batches.parts.PART_LINES", 200)
+    vendor = bedrock_of(batches)
+    vendor.swallows = 1
+    key = batches.stack.key(budget_nanousd=10**10)
+    client = batches.openai_client(key)
+    texts = all_of(BEDROCK, ["one", "bad", "two"])
+    batch = begin(client, [asked(BEDROCK, text) for text in texts], **NATIVE)
+    batches.deliver()
+    batch = client.batches.retrieve(batch.id)
+    assert (batch.status, batch.request_counts.completed, vendor.ordinary) == ("completed", 99, []), batch
+    assert (ids_of(client, batch.output_file_id), ids_of(client, batch.error_file_id)) == ([*texts[:1], *texts[2:]], ["bad"])
+    records = check_money(batches, key, batch)
+    assert {record.detail["provider_batch"] for record in records} == vendor.batches.keys()
+    assert sorted(record.cost_nanousd for record in records) == [0, *[PRICES[BEDROCK]] * 99]
+
+    vendor.ends_at = 10**6
+    profile = BEDROCK.replace("/", "/us.")
+    batch = begin(client, [asked(profile, text) for text in texts], **NATIVE)
+    while len(vendor.batches) < 2:
+        batches.step()
+    client.batches.cancel(batch.id)
+    batches.deliver()
+    batch = client.batches.retrieve(batch.id)
+    assert (batch.status, [each.is_cancelled for each in vendor.batches.values()]) == ("cancelled", [False, True])
+    role = batches.stack.role("batch_worker")
+    assert (role.refused, role.unused() & OF_BEDROCKS_BATCHES) == ([], set())
 
 
 def test_lines_of_several_kinds_are_in_their_order(batches: StackBatches) -> None:

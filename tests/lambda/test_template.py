@@ -33,7 +33,8 @@ from scripts.container_policy import policy_text
 from scripts.tables_template import tables_template
 from tests.support.aws_tools import ROOT, TRANSLATE, run
 from tests.support.cloudformation import holds
-from tests.support.roles import OF_AWS_ITSELF
+from tests.support.roles import ACCOUNT, OF_AWS_ITSELF, REGION, Template
+from tests.support.stack import PARAMETERS
 
 ASKING = (
     "ChatCompletionsFunction",
@@ -366,6 +367,76 @@ def test_what_only_some_functions_ask_of_bedrock_only_those_may(resources, name,
     assert list(allowed_by(policy)) == [((action,), [resource])]
 
 
+BUCKET_OF_BATCHES = "arn:aws:s3:::my-bucket"
+ROLE_OF_BATCHES = PARAMETERS["BedrockBatchRole"]
+JOB = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "service", "may"),
+    [
+        ("iam:PassRole", ROLE_OF_BATCHES, "bedrock.amazonaws.com", True),
+        ("iam:PassRole", ROLE_OF_BATCHES, "ec2.amazonaws.com", False),
+        ("iam:PassRole", ROLE_OF_BATCHES, "", False),
+        ("iam:PassRole", f"{ROLE_OF_BATCHES}2", "bedrock.amazonaws.com", False),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", "bedrock.amazonaws.com", False),
+        ("s3:PutObject", f"{BUCKET_OF_BATCHES}/a/lines.jsonl", "", True),
+        ("s3:GetObject", f"{BUCKET_OF_BATCHES}/a/answers/1/lines.jsonl.out", "", True),
+        ("s3:DeleteObject", f"{BUCKET_OF_BATCHES}/a/lines.jsonl", "", False),
+        ("s3:PutObject", f"{BUCKET_OF_BATCHES}-2/a/lines.jsonl", "", False),
+        ("s3:ListBucket", BUCKET_OF_BATCHES, "", True),
+        ("s3:ListBucket", f"{BUCKET_OF_BATCHES}-2", "", False),
+        ("bedrock:CreateModelInvocationJob", f"{JOB}new", "", True),
+        ("bedrock:CreateModelInvocationJob", f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-lite-v1:0", "", True),
+        ("bedrock:StopModelInvocationJob", f"{JOB}1", "", True),
+        ("bedrock:StopModelInvocationJob", f"arn:aws:bedrock:{REGION}:999999999999:model-invocation-job/1", "", False),
+        ("bedrock:ListModelInvocationJobs", "*", "", True),
+    ],
+)
+def test_bedrocks_own_batches_are_for_one_function_with_one_bucket_and_one_role(template, action, resource, service, may):
+    found = Template(template, {"AWS::StackName": "s", "AccountsTable": "a", "RecordsTable": "r", **PARAMETERS})
+    context = {"iam:PassedToService": service} if service else {}
+    refusals = {name: found.role(name).refusal([(action, resource)], context) for name in FUNCTIONS}
+    assert {name for name, refusal in refusals.items() if refusal is None} == ({WORKER} if may else set())
+
+
+ALL_OF_IT = {"Batches": "true", "Bedrock": "true", **PARAMETERS}
+
+
+@pytest.mark.parametrize(
+    ("given", "may", "is_taken"),
+    [({}, False, True), (ALL_OF_IT, True, True)]
+    + [({**ALL_OF_IT, without: value}, False, False) for without, value in (("Batches", "false"), ("Bedrock", "false"))]
+    + [({**ALL_OF_IT, without: ""}, False, False) for without in PARAMETERS]
+    + [({name: value}, False, name not in PARAMETERS) for name, value in ALL_OF_IT.items()],
+)
+def test_bedrocks_own_batches_are_used_where_the_deployer_names_all_that_they_need(template, given, may, is_taken):
+    parameters, rule = parameters_with(template, **given), template["Rules"]["BedrockBatchesNeedBucketAndRole"]
+    assert holds(template, template["Conditions"]["UsesBedrocksBatches"], parameters) == may
+    asserted = [holds(template, one["Assert"], parameters) for one in rule["Assertions"]]
+    assert (not holds(template, rule["RuleCondition"], parameters) or all(asserted)) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_taken"),
+    [
+        ("BedrockBatchBucket", "my-bucket.2", True),
+        ("BedrockBatchBucket", "my-bucket/folder", False),
+        ("BedrockBatchBucket", "*", False),
+        ("BedrockBatchBucket", "arn:aws:s3:::my-bucket", False),
+        ("BedrockBatchRole", ROLE_OF_BATCHES, True),
+        ("BedrockBatchRole", "arn:aws-us-gov:iam::123456789012:role/path/of/batches", True),
+        ("BedrockBatchRole", "batches", False),
+        ("BedrockBatchRole", "arn:aws:iam::123456789012:role/*", False),
+        ("BedrockBatchRole", "arn:aws:iam::123456789012:role/batches?", False),
+        ("BedrockBatchRole", "arn:aws:iam::123456789012:user/batches", False),
+    ],
+)
+def test_a_bucket_and_a_role_are_one_each(template, parameter, value, is_taken):
+    assert bool(re.fullmatch(template["Parameters"][parameter]["AllowedPattern"], value)) == is_taken
+    assert template["Parameters"][parameter]["Default"] == ""
+
+
 def test_who_speaks_may_call_polly_where_the_deployer_says_so(template, resources):
     policy = resources["PollyPolicy"]["Properties"]
     assert resources["PollyPolicy"]["Condition"] == "UsesPolly"
@@ -601,6 +672,7 @@ def test_the_functions_settings_are_what_the_package_reads(template, resources):
         assert (settings.default_max_output_tokens, settings.allowed_origins, settings.demo) == (16_384, (), False)
         assert settings.public_models is False
         assert (settings.files_bucket, settings.batch_queue, settings.batch_workers) == ("", "", 4)
+        assert settings.config.batches.accounts == {}
         assert (settings.content_bucket, settings.content_folder) == ("", None)
         assert (settings.service, settings.metric_dimensions) == ("s", ())
         changed = {
@@ -635,6 +707,7 @@ CONDITIONAL = {
     "UsesPolly": {"PollyPolicy"},
     "TakesCredentials": {"CredentialsPolicy"},
     "UsesBedrock": {*BEDROCK_POLICIES},
+    "UsesBedrocksBatches": {"BedrockBatchPolicy"},
     "KeepsFiles": {
         *("Files", "FilesBucketPolicy", "FilesPolicy", "UploadsPolicy"),
         *("StoredFilesPolicy", "NamedFilesPolicy", "BatchFilesPolicy", "BatchRowsPolicy"),
@@ -686,7 +759,8 @@ def test_what_not_everybody_wants_is_made_only_for_who_does(template, resources)
             found.setdefault(one["Condition"], set()).add(name)
     assert found == CONDITIONAL
     assert set(template["Rules"]) == {
-        *("DomainNameNeedsCertificate", "FunctionUrlsDoNotStreamFromAVpc", "ManagedInstancesNeedSecurityGroups")
+        *("DomainNameNeedsCertificate", "FunctionUrlsDoNotStreamFromAVpc", "ManagedInstancesNeedSecurityGroups"),
+        "BedrockBatchesNeedBucketAndRole",
     }
 
 

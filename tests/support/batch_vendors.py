@@ -14,7 +14,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ class Vendor:
     def __init__(self, answer: Answer, *, ends_at: int = 2) -> None:
         self.answer, self.ends_at = answer, ends_at
         self.batches: dict[str, VendorBatch] = {}
-        self.files: dict[str, bytes] = {}
+        self.files: MutableMapping[str, bytes] = {}
         self.refusals: list[Reply] = []
         """Given, one after another, to whoever asks for a batch."""
         self.swallows = 0

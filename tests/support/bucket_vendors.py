@@ -5,6 +5,7 @@ role.
 import hashlib
 import json
 import re
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,7 +17,7 @@ import botocore.validate
 from google.genai import types as gemini
 from pydantic import TypeAdapter
 
-from tests.support.batch_vendors import Vendor, VendorBatch, read_form, to_iso
+from tests.support.batch_vendors import Answer, Vendor, VendorBatch, read_form, to_iso
 from tests.support.fake_upstream import Call
 from tests.support.reply import JSON, Reply
 
@@ -274,9 +275,9 @@ class BedrockVendor(Vendor):
         url = urlsplit(call.path)
         path, query = url.path.removeprefix("/v1"), parse_qs(url.query)
         if path.startswith(f"/{self.bucket}"):
-            check_signature(call, "s3")
+            self.check_caller(call, "s3")
             return self.store(call, unquote(path).removeprefix(f"/{self.bucket}"), query)
-        check_signature(call, "bedrock")
+        self.check_caller(call, "bedrock")
         if (call.method, path) == ("POST", "/model-invocation-job"):
             return self.create(call.json)
         if (call.method, path) == ("GET", "/model-invocation-jobs"):
@@ -289,6 +290,9 @@ class BedrockVendor(Vendor):
         if found := re.fullmatch(r"/model-invocation-job/([^/]+)", path):
             return self.look(unquote(found[1]))
         return self.ordinarily(call)
+
+    def check_caller(self, call: Call, service: str) -> None:
+        check_signature(call, service)
 
     def store(self, call: Call, key: str, query: dict[str, list[str]]) -> Reply:
         assert call.headers["x-amz-content-sha256"] == hashlib.sha256(call.body).hexdigest()
@@ -360,6 +364,42 @@ class BedrockVendor(Vendor):
                 rows.append({"recordId": custom_id, "modelInput": batch.requests[custom_id], **told})
         self.files[f"{folder}/lines.jsonl.out"] = "".join(json.dumps(row) + "\n" for row in rows).encode()
         self.files[f"{folder}/manifest.json.out"] = json.dumps({"totalRecordCount": len(batch.requests)}).encode()
+
+
+class BedrockBesideS3(BedrockVendor):
+    """Its bucket is one of an emulator of S3; who may call it, and open the bucket, is checked before it."""
+
+    least = 100
+
+    def __init__(self, answer: Answer, s3: Any, **options: Any) -> None:
+        super().__init__(answer, **options)
+        s3.create_bucket(Bucket=self.bucket)
+        self.files = Objects(s3, self.bucket)
+
+    def check_caller(self, call: Call, service: str) -> None:
+        assert service == "bedrock", "S3 is elsewhere"
+
+
+class Objects(MutableMapping[str, bytes]):
+    """Those of a bucket, by their keys."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self.s3, self.bucket = s3, bucket
+
+    def __getitem__(self, key: str) -> bytes:
+        return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=value)
+
+    def __delitem__(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([each["Key"] for each in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", ())])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def check(operation: str, parameters: JSON) -> None:

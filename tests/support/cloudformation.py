@@ -14,6 +14,8 @@ def holds(template: JSON, condition: JSON, parameters: Mapping[str, str]) -> boo
             return not holds(template, inner, parameters)
         case {"Fn::Or": list(several)}:
             return any(holds(template, each, parameters) for each in several)
+        case {"Fn::And": list(several)}:
+            return all(holds(template, each, parameters) for each in several)
         case {"Fn::Equals": [one, other]}:
             return _plain(one, parameters) == _plain(other, parameters)
         case {"Condition": str(name)}:

@@ -186,6 +186,8 @@ def calls_of(service: str, method: str, target: str, headers: Mapping[str, str],
 
 def context_of(service: str, body: bytes) -> Mapping[str, str]:
     """What a condition may ask of a call. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html"""
+    if service == "bedrock":  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+        return {"iam:PassedToService": "bedrock.amazonaws.com"}
     asked = json.loads(body) if service == "dynamodb" else {}
     key = asked.get("Key", {}).get("pk", {})
     if found := re.match(r"(#\w+) = (:\w+)", asked.get("KeyConditionExpression", "")):
@@ -195,6 +197,9 @@ def context_of(service: str, body: bytes) -> Mapping[str, str]:
 
 def _s3(method: str, path: str, query: str, headers: Mapping[str, str]) -> Iterator[Call]:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions"""
+    if method == "GET" and "list-type=2" in query:
+        yield "s3:ListBucket", f"arn:aws:s3:::{path.strip('/')}"
+        return
     action = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}[method]
     if method == "DELETE" and "uploadId=" in query:
         action = "AbortMultipartUpload"
@@ -212,14 +217,16 @@ def _bedrock(path: str, body: bytes) -> Iterator[Call]:
     place = f"arn:aws:bedrock:{REGION}:{ACCOUNT}"
     if found := re.search(r"/model/(.+)/(converse|converse-stream|invoke|invoke-with-response-stream)$", path):
         action = "bedrock:InvokeModelWithResponseStream" if found[2].endswith("stream") else "bedrock:InvokeModel"
-        name = found[1]
-        if not name.startswith("arn:"):
-            geography, _, model = name.partition(".")
-            across = geography in GEOGRAPHIES
-            if across:
-                yield action, f"{place}:inference-profile/{name}"
-            name = f"arn:aws:bedrock:{REGION}::foundation-model/{model if across else name}"
-        yield action, name
+        yield from ((action, model) for model in _models(found[1]))
+    elif path.endswith("/model-invocation-job"):
+        job = json.loads(body)
+        for resource in (*_models(job["modelId"]), f"{place}:model-invocation-job/new"):
+            yield "bedrock:CreateModelInvocationJob", resource
+        yield "iam:PassRole", job["roleArn"]  # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    elif path.endswith("/model-invocation-jobs"):
+        yield "bedrock:ListModelInvocationJobs", "*"
+    elif found := re.search(r"/model-invocation-job/(arn:.+?)(/stop)?$", path):
+        yield f"bedrock:{'Stop' if found[2] else 'Get'}ModelInvocationJob", found[1]
     elif found := re.search(r"/guardrail/([^/]+)/version/[^/]+/apply$", path):
         yield "bedrock:ApplyGuardrail", f"{place}:guardrail/{found[1]}"
     elif path.endswith("/rerank"):  # https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
@@ -228,6 +235,16 @@ def _bedrock(path: str, body: bytes) -> Iterator[Call]:
         yield "bedrock:InvokeModel", model
     else:
         raise ValueError(path)
+
+
+def _models(name: str) -> Iterator[str]:
+    if not name.startswith("arn:"):
+        geography, _, model = name.partition(".")
+        across = geography in GEOGRAPHIES
+        if across:
+            yield f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{name}"
+        name = f"arn:aws:bedrock:{REGION}::foundation-model/{model if across else name}"
+    yield name
 
 
 def _dynamodb(operation: str, request: JSON) -> Iterator[Call]:

@@ -33,6 +33,7 @@ from tests.support.runtime_emulator import LAMBDA, Invocation, RuntimeEmulator
 TABLES = {"accounts": "stack-accounts", "records": "stack-records"}
 QUEUE = "stack-batches"
 BUCKETS = {"Files": "stack-files", "Content": "a-bucket"}
+PARAMETERS = {"BedrockBatchBucket": "my-bucket", "BedrockBatchRole": "arn:aws:iam::123456789012:role/batches"}
 UPSTREAM_KEY = "sk-the-provider's"
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -119,6 +120,7 @@ class Stack:
             "RecordsTable": TABLES["records"],
             "BatchQueue": QUEUE,
             **BUCKETS,
+            **PARAMETERS,
         }
         template = Template(self.template, names)
         return self.front.roles.setdefault(f"AKID-{name}", template.role(template.functions()[name]))

@@ -25,12 +25,20 @@ from haimaker.batches.heart import HIDDEN_S
 from haimaker.http.client import HTTPClient
 from haimaker.http.values import JSON
 from haimaker.store.dynamodb import DynamoStore
-from tests.support.stack import BUCKETS, QUEUE, LoadedFunction, Stack
+from tests.support.stack import BUCKETS, PARAMETERS, QUEUE, LoadedFunction, Stack
 
 MOST_DELIVERIES = 5
 MOST_KILLS = 12
 FUNCTION_LASTS_S = 900
 SERVES = ("files", "batches")
+OF_BEDROCKS_BATCHES = {
+    *((f"bedrock:{action}ModelInvocationJob", "") for action in ("Create", "Get", "Stop")),
+    ("bedrock:ListModelInvocationJobs", ""),
+    *((f"s3:{action}Object", f"arn:aws:s3:::{PARAMETERS['BedrockBatchBucket']}/*") for action in ("Get", "Put")),
+    ("s3:ListBucket", f"arn:aws:s3:::{PARAMETERS['BedrockBatchBucket']}"),
+    ("iam:PassRole", PARAMETERS["BedrockBatchRole"]),
+}
+"""What the role of the worker may do for batches of Bedrock's own alone."""
 
 
 @dataclass

@@ -19,6 +19,7 @@ from haimaker.http.proxies import from_environment as proxies_from_environment
 from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.observability.metrics import BY_PROVIDER
 from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window, to_nanousd
+from haimaker.providers.provider import BatchAccount
 from haimaker.providers.registry import NAMES
 from haimaker.routing.config import Config
 from haimaker.settings.variables import get_bool, get_choice, get_int, get_list, get_networks, get_url, without_blanks
@@ -171,7 +172,7 @@ class Settings:
         for name in ("HAIMAKER_ACCOUNTS_TABLE", "HAIMAKER_RECORDS_TABLE"):
             if name not in env:
                 raise SettingsError(f"{name} is missing; template.yaml sets it.")
-        config = _config(env)
+        config = _with_batch_bucket(_config(env), env)
         return cls(
             store="dynamodb",
             accounts_table=env["HAIMAKER_ACCOUNTS_TABLE"],
@@ -269,6 +270,16 @@ def _with_signed_providers(env: Mapping[str, str]) -> dict[str, str]:
     found = {SIGNED_PROVIDERS: "none", **env}
     signed_providers(found)
     return found
+
+
+def _with_batch_bucket(config: Config, env: Mapping[str, str]) -> Config:
+    """Adds the bucket and the role that the template's parameters name, for batches of each provider that signs as the function's
+    role. They hold whatever `gateway.toml` says: that role may use no others."""
+    own = BatchAccount(env.get("HAIMAKER_BATCH_BUCKET", ""), env.get("HAIMAKER_BATCH_ROLE", ""))
+    if not own.bucket or not own.role:
+        return config
+    accounts = {**config.batches.accounts, **dict.fromkeys(signed_providers(env) or (), own)}
+    return replace(config, batches=config.batches._replace(accounts=accounts))
 
 
 def _processors() -> int:

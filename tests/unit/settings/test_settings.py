@@ -6,6 +6,7 @@ import pytest
 
 from haimaker.credentials.access import ProviderConnection, connections_from_env
 from haimaker.credentials.aws_instance import RefreshingCredentials
+from haimaker.providers.provider import BatchAccount
 from haimaker.providers.registry import all_providers
 from haimaker.routing.config import Config
 from haimaker.settings.settings import Settings, is_loopback
@@ -154,6 +155,33 @@ def test_what_a_function_may_sign_is_checked_before_its_secrets_are_read() -> No
         Settings.deployed({**env, "HAIMAKER_SIGNED_PROVIDERS": "openai"})
     sam_local = {**REGION, **KEYS, "AWS_SAM_LOCAL": "true"}
     assert "bedrock" not in Settings.deployed(sam_local).access, "its credentials are made up"
+
+
+FROM_FILE = BatchAccount("other", "arn:aws:iam::123456789012:role/other")
+FROM_TEMPLATE = BatchAccount("my-bucket", "arn:aws:iam::123456789012:role/batches")
+NAMES = {"HAIMAKER_BATCH_BUCKET": FROM_TEMPLATE.bucket, "HAIMAKER_BATCH_ROLE": FROM_TEMPLATE.role}
+SIGNS = {**REGION, **KEYS, **TABLES, "HAIMAKER_SIGNED_PROVIDERS": "bedrock,bedrock_invoke,none"}
+
+
+@pytest.mark.parametrize(
+    ("env", "signed"),
+    [
+        ({**SIGNS, **NAMES}, {"bedrock": FROM_TEMPLATE, "bedrock_invoke": FROM_TEMPLATE}),
+        ({**SIGNS, **NAMES, "HAIMAKER_SIGNED_PROVIDERS": "none,none"}, {"bedrock": FROM_FILE}),
+        ({**SIGNS, **NAMES, "HAIMAKER_BATCH_ROLE": ""}, {"bedrock": FROM_FILE}),
+        ({**SIGNS, **dict.fromkeys(NAMES, "")}, {"bedrock": FROM_FILE}),
+        (SIGNS, {"bedrock": FROM_FILE}),
+    ],
+)
+def test_the_bucket_and_the_role_of_a_stacks_batches_are_those_of_its_template(
+    env: dict[str, str], signed: dict[str, BatchAccount], tmp_path: Path
+) -> None:
+    """Since its function's role may use no others; what the file names for other providers stays."""
+    file = tmp_path / "gateway.toml"
+    named = f'{{ bucket = "{FROM_FILE.bucket}", role = "{FROM_FILE.role}" }}'
+    file.write_text(f'[batches.accounts]\nbedrock = {named}\nfireworks_ai = {{ account = "my-account" }}\n')
+    settings = Settings.deployed({**env, "HAIMAKER_CONFIG": str(file)})
+    assert settings.config.batches.accounts == {"fireworks_ai": BatchAccount(account="my-account"), **signed}
 
 
 @pytest.mark.parametrize("env", [{**REGION, **ROLE}, REGION])
