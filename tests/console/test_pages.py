@@ -21,6 +21,11 @@ from tests.support.openai_wire import error, plays_openai
 from tests.support.reply import Reply
 
 SCRIPT = "<img src=x onerror='document.title=1'>"
+CLOSES_AND_DRAWS = """() => {
+  document.querySelector("dialog").close();
+  document.querySelector("main select").dispatchEvent(new Event("change"));
+}"""
+"""As Escape does; and before the page is told of it, it is drawn anew, since something was asked for."""
 UNNAMED = """[...document.querySelectorAll('input, select, textarea, button')]
     .filter((found) => !(found.labels?.length || found.ariaLabel || found.innerText)).map((found) => found.outerHTML)"""
 VIEWS = ("spend", "keys", "payers", "requests", "batches", "providers", "routing", "audit", "models", "playground")
@@ -124,7 +129,8 @@ def test_a_key_is_issued_limited_rotated_blocked_and_deleted(console: Console, d
     line.get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Requests a minute")).to_have_value("7")
     expect(page.get_by_label("Requests a minute")).to_be_visible()
-    page.keyboard.press("Escape")
+    page.evaluate(CLOSES_AND_DRAWS)
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
     line.get_by_role("button", name="Rotate").click()
     page.get_by_role("button", name="Rotate the key").click()
@@ -442,18 +448,18 @@ def test_a_conversation_streams_and_tells_its_cost(console: Console, desk: Desk)
     expect(page.get_by_role("columnheader", name="First byte")).to_be_visible()
 
 
-GROWS_MARKDOWN = """async () => {
+READS_MARKDOWN = """async () => {
   const { blocks, parts } = await import(document.querySelector("script[type=module]").src.replace("app.js", "markdown.js"));
   const pieces = ["[", "# #", "#", "``` ", "`", "`a", "**", "*a ", "~", "[a](http://", "```\\n", "1", " ", "- \\n"];
-  function readMs(length) {
-    const began = performance.now();
-    for (const text of pieces.map((piece) => piece.repeat(length / piece.length)).flatMap((text) => [text, `# ${text}x`]))
-      for (const block of blocks(text)) (block.items ?? [block.text]).forEach(parts);
-    return performance.now() - began;
-  }
-  return Math.min(readMs(40_000), readMs(40_000)) / Math.min(readMs(10_000), readMs(10_000));
+  const texts = pieces.map((piece) => piece.repeat(400_000 / piece.length)).flatMap((text) => [text, `# ${text}x`]);
+  const began = performance.now();
+  return texts.filter((text) => {
+    if (performance.now() - began > 60_000) return true;
+    for (const block of blocks(text)) (block.items ?? [block.text]).forEach(parts);
+    return false;
+  });
 }"""
-"""How much longer it takes to read four times as much, of texts that are made to take long."""
+"""Those of the texts that are made to take long that were not come to: all take a second, where each is read once, else minutes."""
 
 
 def test_an_answer_in_markdown_is_shown_as_such_and_makes_nothing_else(console: Console, desk: Desk):
@@ -470,7 +476,7 @@ def test_an_answer_in_markdown_is_shown_as_such_and_makes_nothing_else(console: 
     assert answer.get_by_role("link", name="link").get_attribute("href") == "https://x.example"
     assert answer.get_by_role("link", name="bad").count() == 0
     expect(answer.get_by_role("button", name="Copy the answer")).to_be_visible()
-    assert page.evaluate(GROWS_MARKDOWN) < 9, "no answer keeps the page busy"
+    assert page.evaluate(READS_MARKDOWN) == [], "no answer keeps the page busy"
 
 
 def test_a_stream_can_be_stopped(console: Console, desk: Desk):

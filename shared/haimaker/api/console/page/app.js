@@ -47,6 +47,8 @@ class App {
   #views = {};
   #view = null;
   #dialog = null;
+  /** The one that the browser was told to show: it may have closed it since, by Escape, and says so later than the next drawing. */
+  #shown = null;
   #stays = false;
   #told = "";
   #drawn = false;
@@ -199,7 +201,8 @@ class App {
       this.#drawn = false;
       render(this.#page(), document.getElementById("app"));
       const dialog = document.querySelector("dialog");
-      if (dialog && !dialog.open) dialog.showModal();
+      if (dialog && !dialog.open && this.#shown !== this.#dialog) dialog.showModal();
+      this.#shown = this.#dialog;
       if (!dialog && this.#opener) this.#giveBackFocus();
     });
   }
