@@ -207,6 +207,33 @@ def test_the_layer_as_built_answers(as_built):
         assert json.loads(as_built(EVENTS[name]))["statusCode"] == 200, name
 
 
+IMPORTED = """
+import importlib, json, sys
+from pathlib import Path
+layer, *names = sys.argv[1:]
+sys.path.insert(0, layer)
+for name in names:
+    importlib.import_module(name)
+import aws_lambda_powertools.logging, aws_lambda_powertools.metrics
+of_layer = {name: each for name, each in sys.modules.items() if (getattr(each, "__file__", None) or "").startswith(layer)}
+cached = {name: getattr(each, "__cached__", None) for name, each in of_layer.items()}
+print(json.dumps(sorted(name for name, path in cached.items() if path and not Path(path).exists())))
+"""
+
+
+def test_what_a_function_imports_has_bytecode_in_the_layer(layer):
+    modules = [path.relative_to(layer / "python").with_suffix("") for path in (layer / "python/haimaker").rglob("*.py")]
+    names = [".".join(module.parts) for module in modules if module.name not in ("__init__", "__main__")]
+    done = subprocess.run(
+        [python313(), "-I", "-B", "-c", IMPORTED, str(layer / "python"), *names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, json.loads(done.stdout or "null")) == (0, []), done.stderr
+
+
 WHOLE = Reply.json(200, completion("Hello, Lambda!"))
 (ANSWER,) = WHOLE.body
 ASKED = {"model": "openai_compatible/any", "messages": [{"role": "user", "content": "Hello"}]}

@@ -6,7 +6,7 @@ from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
 
-STEP = 200
+STEP = 20
 """Entries of a list that are encoded at once."""
 
 
