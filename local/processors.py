@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-LOOKS_S = (0.25, 0.75)
+LOOKS_S = (0.1, 0.3)
 """How long until the next look at what is used: at random, lest two processes change places for ever."""
 BUSY = 0.3
 """Of a processor's time, that this process uses where its threads wait for one another."""
