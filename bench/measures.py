@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +50,7 @@ SLOW_STREAMS = 1_000
 SLOW_CHUNKS = 40
 SLOW_PACE = 2
 """Chunks a second of each."""
+REPORTED_KEYS, REPORTED_REQUESTS, REPORT_S = 5_000, 50_000, 2.0
 RACERS = 60
 TURN = {"messages": [{"role": "user", "content": "PROMPT"}], "max_tokens": 64, "stream": True}
 CONTENTS = {"contents": [{"parts": [{"text": "PROMPT"}]}]}
@@ -276,6 +277,32 @@ def slow_streams(bench: Bench) -> Iterator[Figure]:
     )
 
 
+def reports(_: Bench) -> Iterator[Figure]:
+    """What a chat waits for beside the report that keeps a gateway busiest, where it has as many keys as a company."""
+    from haimaker.gateway import Gateway
+    from haimaker.settings.settings import Settings
+    from scripts.console_at_scale import chats_ms, fill
+
+    with TemporaryDirectory(prefix="haimaker-bench-") as home:
+        environment = {"HAIMAKER_HOME": home, "HOST": "127.0.0.1"}
+        filled = Gateway.local(Settings.from_environment(environment))
+        with closing(filled.store):
+            fill(filled, REPORTED_KEYS, REPORTED_REQUESTS)
+        with Server("local", environment) as gateway:
+            took_ms = {name: median(each) for name, each in chats_ms(gateway.url, REPORT_S)}
+    alone_ms = took_ms.pop("")
+    *_, (next_ms, _), (slowest_ms, slowest) = sorted((each_ms, name) for name, each_ms in took_ms.items())
+    ratio = slowest_ms / alone_ms
+    yield Figure(
+        "a chat beside a report that is asked for all the time, p50",
+        f"{ratio:.1f} x alone ({slowest})",
+        "<= 2 x alone",
+        ratio <= 2,
+        f"the other {len(took_ms) - 1} at most {next_ms / alone_ms:.1f} x; alone {alone_ms:.1f} ms; {REPORTED_KEYS:,} keys",
+        {"alone_ms": alone_ms, **{f"{name.replace(' ', '_')}_ms": each for name, each in took_ms.items()}},
+    )
+
+
 def overspending(bench: Bench) -> Iterator[Figure]:
     """One request shows what a hold is; then many race for a budget of a few holds."""
     hold = Decimal(_race(bench, issue_key(bench.gateway, Decimal(100)), 1)["decided"]["reserved"])
@@ -324,6 +351,7 @@ MEASURES: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "throughput": throughput,
     "peers": peers,
     "slow": slow_streams,
+    "reports": reports,
     "race": overspending,
     "memory": memory,
     "layer": layer_size,
