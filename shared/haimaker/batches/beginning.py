@@ -26,9 +26,7 @@ class Checked(NamedTuple):
     errors: list[JSON]
 
 
-def check_lines(
-    lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]
-) -> Checked:
+def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
     """`bound` is the most that the body of a line may cost, and raises APIError; what is stuck is given up."""
     seen, most_nanousd, errors, total = set[bytes](), 0, list[JSON](), 0
     for total, raw in enumerate(lines, 1):
