@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -253,7 +253,7 @@ class Server:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
         if arrival.operation in READS_MUCH:
-            turns = reporting(lambda: self._connections.answering > 1)
+            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering > 1)
         else:
             turns = short_turns() if is_large(head) else nullcontext()
         with turns:

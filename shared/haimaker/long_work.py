@@ -28,9 +28,9 @@ def giving_way(give_way: Callable[[], None]) -> Iterator[None]:
         _of_thread.give_way = before
 
 
-def in_steps(values: Sequence[Value], size: int = STEP) -> Iterator[Sequence[Value]]:
+def in_steps(values: Sequence[Value], size: int = STEP) -> Iterator[list[Value]]:
     """So many of the values at a time; those of a short list at once."""
     for begin in range(0, len(values), size):
         if begin and _of_thread.give_way:
             _of_thread.give_way()
-        yield values[begin : begin + size]
+        yield list(values[begin : begin + size])
