@@ -216,9 +216,9 @@ class GroqVendor(OpenAIVendor):
 
 
 class AzureVendor(OpenAIVendor):
-    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said, and can be used
-    when they have been looked at. Statuses, codes and the form of errors are those of
-    https://github.com/Azure/azure-rest-api-specs, specification/cognitiveservices/data-plane/AzureOpenAI/authoring/stable/2024-10-21."""
+    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said, and can be
+    used when they are processed. Statuses, codes and the form of errors are those of `authoring/stable/2024-10-21` in
+    https://github.com/Azure/azure-rest-api-specs/tree/main/specification/cognitiveservices/data-plane/AzureOpenAI."""
 
     prefix = ""
 
