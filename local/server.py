@@ -253,7 +253,7 @@ class Server:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
         if arrival.operation in READS_MUCH:
-            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering > 1)
+            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering)
         else:
             turns = short_turns() if is_large(head) else nullcontext()
         with turns:
