@@ -31,7 +31,7 @@ from haimaker.http.values import JSON, Request, Response
 from haimaker.settings.settings import Settings
 from haimaker.store import Store
 from haimaker.stored_files import FileDescription, StoredFile, owner_of
-from haimaker.stored_files.uploads import LASTS_S, MAX_PART_BYTES, Upload, UploadError, Uploads, expires_s, require_pending
+from haimaker.stored_files.uploads import LASTS_S, MAX_PART_BYTES, PENDING, Upload, UploadError, Uploads, expires_s, require_pending
 
 if TYPE_CHECKING:
     from haimaker.services import Services
@@ -105,9 +105,11 @@ def complete(services: "Services", request: Request) -> Response:
         raise _invalid("part_ids", "a list of ids of parts, each once")
     if md5 is not None and not isinstance(md5, str):
         raise _invalid("md5", "a text")
-    check_room(uploads.files, upload.owner, upload.body["size"])
+    now_s = time.time()
+    if upload.status(now_s) == PENDING:
+        check_room(uploads.files, upload.owner, upload.body["size"])
     with _failures():
-        file = uploads.complete(upload, parts, md5 or None, time.time())
+        file = uploads.complete(upload, parts, md5 or None, now_s)
     return json_response({**_to_json(upload, file), "status": "completed"})
 
 
