@@ -7,8 +7,6 @@ https://docs.cohere.com/reference, https://docs.voyageai.com/reference, https://
 from collections.abc import Mapping, Sequence
 from itertools import dropwhile
 
-from haimaker.api.paths import AZURE
-
 CHAT, EMBEDDINGS, RESPONSES = (f"Ask POST /v1/{path}." for path in ("chat/completions", "embeddings", "responses"))
 ADMINISTRATION = ("the administration of a provider's account", "This gateway's own is at /key, /team, /spend and /audit.")
 
@@ -43,9 +41,9 @@ UNSERVED: Mapping[str, tuple[str, str]] = {
     "api/tags": ("Ollama's tags", "Ask GET /v1/models."),
     "api/show": ("Ollama's show", "Ask GET /v1/models/{model}."),
 }
-"""By a path without what stands for a version or for Azure, or with a slash behind it by what one begins with: a name, and what
+"""By a path without what stands for a version, or with a slash behind it by what one begins with: a name, and what
 does as much here."""
-BEFORE = frozenset({AZURE.strip("/"), "v1", "v2", "v1beta", "upload"})
+BEFORE = frozenset({"v1", "v2", "v1beta", "upload"})
 
 
 def words_for(segments: Sequence[str]) -> str:
