@@ -117,6 +117,7 @@ GOOD = line("good", "demo/echo")
         ([], [("empty_file", None, None)]),
         ([GOOD, "{not json", GOOD | {"custom_id": "2"}], [("invalid_json_line", None, 2)]),
         ([GOOD, "[]"], [("invalid_json_line", None, 2)]),
+        (["", GOOD, " \t\r", "", "{not json", "", GOOD], [("invalid_json_line", None, 5), ("duplicate_custom_id", "custom_id", 7)]),
         ([GOOD, GOOD], [("duplicate_custom_id", "custom_id", 2)]),
         ([{name: value for name, value in GOOD.items() if name != "custom_id"}], [("missing_required_parameter", "custom_id", 1)]),
         ([GOOD | {"custom_id": 7}], [("invalid_value", "custom_id", 1)]),

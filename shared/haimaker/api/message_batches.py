@@ -5,6 +5,7 @@ A batch is also shown by `/v1/batches`, and the other way round. Where it can't 
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from haimaker.services import Services
 
 ENDPOINT = "/v1/messages"
+CUSTOM_ID = re.compile("[a-zA-Z0-9_-]{1,64}")
+"""https://platform.claude.com/docs/en/api/messages/batches/create"""
 DEFAULT_LISTED, MOST_LISTED = 20, 1_000
 MAX_CONTAINERS, MAX_VALUES = 50_000, 300_000
 """Of all requests together, which go into a file and are not looked into."""
@@ -66,8 +69,8 @@ def _read_requests(body: JSON) -> list[Any]:
     seen = set[str]()
     for number, each in enumerate(requests):
         custom_id = each.get("custom_id") if isinstance(each, dict) else None
-        if not isinstance(custom_id, str) or not 1 <= len(custom_id) <= 64:
-            raise _invalid(f"requests.{number}.custom_id", "a text of 1 to 64 characters")
+        if not isinstance(custom_id, str) or not CUSTOM_ID.fullmatch(custom_id):
+            raise _invalid(f"requests.{number}.custom_id", "1 to 64 letters from a to z, digits, '_' and '-'")
         if custom_id in seen:
             raise _invalid(f"requests.{number}.custom_id", "another one in each request")
         if not isinstance(each.get("params"), dict):

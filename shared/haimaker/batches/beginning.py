@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from haimaker.batches import MAX_LINES
-from haimaker.batches.lines import LineError, read_line
+from haimaker.batches.lines import LineError, RawLine, read_line
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.store import Account, Denied, Reservation, Store
@@ -26,14 +26,14 @@ class Checked(NamedTuple):
     errors: list[JSON]
 
 
-def check_lines(lines: Iterable[bytes], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
+def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
     """`bound` is the most that the body of a line may cost, and raises APIError; what is stuck is given up."""
-    seen, most_nanousd, errors, number = set[bytes](), 0, list[JSON](), -1
-    for number, raw in enumerate(lines):
+    seen, most_nanousd, errors, total = set[bytes](), 0, list[JSON](), 0
+    for total, raw in enumerate(lines, 1):
         try:
-            if number >= MAX_LINES:
+            if total > MAX_LINES:
                 raise LineError("too_many_tasks", f"A batch may have {MAX_LINES} requests.")
-            line = read_line(raw, endpoint)
+            line = read_line(raw.data, endpoint)
             digest = blake2b(line.custom_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             if digest in seen:
                 message = f"The custom_id {line.custom_id[:64]!r} is there twice."
@@ -41,14 +41,14 @@ def check_lines(lines: Iterable[bytes], endpoint: str, bound: Callable[[bytes], 
             seen.add(digest)
             most_nanousd += _bound(line.body, bound)
         except LineError as error:
-            errors.append(error.to_json(number + 1))
+            errors.append(error.to_json(raw.number))
             if len(errors) == MAX_ERRORS or error.code == "too_many_tasks":
                 break
         if is_stuck():
             break
-    if number < 0:
-        errors.append(LineError("empty_file", "The input file has no lines.").to_json(None))
-    return Checked(number + 1, most_nanousd, errors)
+    if not total:
+        errors.append(LineError("empty_file", "The input file has no lines.").to_json())
+    return Checked(total, most_nanousd, errors)
 
 
 def _bound(body: bytes, bound: Callable[[bytes], int]) -> int:
@@ -80,4 +80,4 @@ def pool_error(denied: Denied) -> JSON | None:
     if denied.reason in ("rpm", "tpm", "parallel", "version"):
         return None
     code = "insufficient_quota" if denied.reason == "budget" else denied.reason
-    return LineError(code, "The budget has less left than all requests of the batch may cost together.").to_json(None)
+    return LineError(code, "The budget has less left than all requests of the batch may cost together.").to_json()

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from haimaker.long_work import in_steps
 from haimaker.store import (
     NEVER_S,
     Account,
@@ -173,7 +174,11 @@ class SQLiteStore:
         now_s = self._clock()
         with self._reading_page("accounts") as execute:
             ids, total = sqlite_listed.find(execute, query, offset, limit, now_s)
-            return sqlite_listed.read_page(execute, ids, now_s), total
+        found: list[Balance] = []
+        for some in in_steps(ids):
+            with self._reading_page("accounts") as execute:
+                found += sqlite_listed.read_page(execute, some, now_s)
+        return found, total
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         with self._writing("admit") as execute:
