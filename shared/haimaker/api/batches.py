@@ -33,6 +33,7 @@ from haimaker.http.errors import (
     RequestTooLargeError,
     ServiceUnavailableError,
     missing_parameter,
+    unknown_parameter,
 )
 from haimaker.http.json import parse_json
 from haimaker.http.responses import json_response
@@ -64,7 +65,7 @@ def create(services: "Services", request: Request) -> Response:
         if body.get(name) is None:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     if not isinstance(body["endpoint"], str) or body["endpoint"] not in ENDPOINTS:
         raise _invalid("endpoint", f"one of {', '.join(ENDPOINTS)}")
     if body["completion_window"] != COMPLETION_WINDOW:
