@@ -54,7 +54,8 @@ from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
 
 MOST_CHARGED = 4
-"""Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
+"""Expired holds that one request charges, before or after its own: four calls each, six of a team's, and others come. `charge_lost`
+takes all."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
 ROUNDS_A_SHARD = 2
@@ -345,9 +346,20 @@ class DynamoStore:
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
-        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation), reservation)[0]) for reservation in reservations]
+        lost = [(reservation, self._record_of_lost(reservation)) for reservation in reservations]
+        kept = [(reservation, self.kept.keep(record, reservation)[0]) for reservation, record in lost]
         joined = [(reservation, self.kept.join(record, reservation)) for reservation, record in kept]
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
+
+    def _record_of_lost(self, reservation: Reservation) -> Record:
+        """Costs nothing where a request that was not sent had been given back to some of those who pay for it, when its process died
+        or the store failed. Of an account that is gone nothing is known."""
+        if (first := ledger.first_payer(reservation)) is not None:
+            items = self.shards.read_all(first)
+            if items and not any(reservation.request_id in item["holds"] for item in items):
+                # Who charges or settles writes the record before the hold is gone.
+                return self.kept.read(reservation.request_id) or ledger.free_record(reservation)
+        return ledger.lost_record(reservation)
 
     def _end(self, reservation: Reservation, record: Record, tokens: int) -> tuple[BudgetAlert, ...] | None:
         """Ends the reservation and charges its account; returns None if the reservation or the account is gone."""
