@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -32,7 +32,7 @@ from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weigh
 from .processors import OwnProcessor
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
 from .response_writer import EarlyHead, send_piece, takes_chunks, write
-from .turns import REPORT_S, SHORT_S, short_turns
+from .turns import reporting, short_turns
 from .waits import limit_reads, limit_writes
 
 BACKLOG = 512
@@ -252,8 +252,11 @@ class Server:
         else:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
-        is_report = arrival.operation in READS_MUCH
-        with short_turns(REPORT_S if is_report else SHORT_S) if is_report or is_large(head) else nullcontext():
+        if arrival.operation in READS_MUCH:
+            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering)
+        else:
+            turns = short_turns() if is_large(head) else nullcontext()
+        with turns:
             response = _refusal(refused, request.id, head) if refused else _answer(gateway, arrival.operation, request, head)
         self._note(arrival, response, b"" if refused else request.body)
         return response
@@ -360,7 +363,8 @@ def _refusal(error: APIError, request_id: str, head: Head | None) -> Response:
 
 def _report(error: Exception, request_id: str) -> None:
     """Names the kind of the failure only: its text can quote a request."""
-    print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # a log that can't be written is no reason to fail
+        print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
 
 
 HAS_CLOSED = getattr(select, "POLLRDHUP", 0)

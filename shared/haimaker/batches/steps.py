@@ -23,7 +23,7 @@ from haimaker.batches import (
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.heart import LEASE_S, Heart
 from haimaker.batches.journal import ERROR, OUTPUT
-from haimaker.batches.lines import ENDPOINTS, LineError, split_at
+from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
 from haimaker.batches.native import unread_names
 from haimaker.batches.native_steps import NativeSteps, all_done, next_look_s
 from haimaker.batches.pace import halves
@@ -194,7 +194,7 @@ class Steps:
             return
         file = self._tools.files.get(batch.owner, batch.body["input_file_id"])
         if file is None:
-            self._fail(batch, [LineError("file_not_found", "The input file is gone.").to_json(None)])
+            self._fail(batch, [LineError("file_not_found", "The input file is gone.").to_json()])
             return
         self._tools.blobs.copy(f"{FILES_FOLDER}/{file.id}", lines_key(batch.id), "application/jsonl")
         cutter = Cutter()
@@ -207,7 +207,7 @@ class Steps:
         )
         errors = checked.errors
         if not errors and self._seconds_left() < late_s:
-            errors = [LineError("validation_timeout", "The lines could not be read in the time of a function.").to_json(None)]
+            errors = [LineError("validation_timeout", "The lines could not be read in the time of a function.").to_json()]
         if not errors:
             batch, errors = self._put_aside(batch, accounts, checked.most_nanousd, late_s)
         if errors:
@@ -224,6 +224,7 @@ class Steps:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             parts=len(cutter.parts),
             lanes=lanes,
             native=native,
@@ -247,10 +248,10 @@ class Steps:
                 raise StoreUnavailable(str(error)) from None
             return None
 
-    def _cut(self, cutter: Cutter, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for start, raw in split_at(pieces):
-            cutter.add(start, len(raw))
-            yield raw
+    def _cut(self, cutter: Cutter, pieces: Iterator[bytes]) -> Iterator[RawLine]:
+        for line in split_at(pieces):
+            cutter.add(line.start, len(line.data))
+            yield line
 
     def _put_aside(
         self, batch: Batch, accounts: tuple[Account, ...], amount_nanousd: int, late_s: float
@@ -298,9 +299,11 @@ class Steps:
         ends_as = COMPLETED if is_done else CANCELLED if status == CANCELLING else EXPIRED
         for account_id in taken.body["pools"]:
             self._tools.store.charge_lost(account_id, time.time())
+        balance = self._tools.store.get(batch.body["account_id"])
+        account = balance.account if balance else Account(batch.body["account_id"], "", 0)
         for part in parts:
             if not part.is_done:
-                charge_dead(self._tools.store, taken.body["pools"], part, range(part.body["lines"]), part.body["unclean"])
+                charge_dead(self._tools, taken, account, part, range(part.body["lines"]), part.body["unclean"])
         rows = RowFiles(self._tools, taken, ends_as)
         output, error = rows.store("output", parts, OUTPUT), rows.store("error", parts, ERROR)
         extra_nanousd = sum(rows.unanswered_nanousd(part) for part in parts if not part.is_done)

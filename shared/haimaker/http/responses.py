@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
-
-STEP = 20
-"""Entries of a list that are encoded at once."""
+from haimaker.long_work import STEP, in_steps
 
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:
@@ -29,8 +27,7 @@ def json_response(body: JSON | list[JSON]) -> Response:
 def _encode(body: JSON | list[JSON]) -> bytes:
     """In steps, where a list is long: the encoder lets no other thread do anything before it has done."""
     if isinstance(body, list):
-        steps = (dumps(body[begin : begin + STEP])[1:-1] for begin in range(0, len(body), STEP))
-        return b"[" + b",".join(steps) + b"]"
+        return b"[" + b",".join(dumps(some)[1:-1] for some in in_steps(body)) + b"]"
     if all(not isinstance(value, list) or len(value) <= STEP for value in body.values()):
         return dumps(body)
     fields = (
