@@ -352,7 +352,7 @@ class DynamoStore:
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 
     def _record_of_lost(self, reservation: Reservation) -> Record:
-        """Costs nothing where a request that was not sent had been given back to some of those who pay for it, when its process died
+        """Costs nothing where a request that was not sent was given back to some of those who pay for it, when its process died
         or the store failed. Of an account that is gone nothing is known."""
         if (first := ledger.first_payer(reservation)) is not None:
             items = self.shards.read_all(first)
