@@ -254,6 +254,18 @@ def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):
     assert scene.store.record(reservation.request_id).detail["charged"] == []
 
 
+def test_who_gives_back_late_what_it_never_had_is_not_named_in_the_record(scene):
+    """An admission that was not answered gives back what it may have reserved."""
+    key, team = scene.account(), scene.account()
+    reservation, unanswered = scene.reservations(key, team, lasts_s=60)
+    assert isinstance(scene.store.reserve(reservation), Granted)
+    scene.clock.now_s += 60
+    assert scene.store.charge_lost(key.id, scene.clock.now_s) == 1
+    assert not scene.store.release(unanswered)
+    assert scene.money(team) == (0, 0, 0)
+    assert scene.store.record(reservation.request_id).detail["charged"] == []
+
+
 @pytest.mark.parametrize("place", ["deleted", "settled", "given back"])
 def test_a_request_that_was_given_back_by_half_costs_nobody(scene, place):
     """Its process died, or the store failed, between the two writes. A key that is gone may have held it until then."""
