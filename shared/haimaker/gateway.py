@@ -98,14 +98,10 @@ class Gateway(Services):
             gateway.observer.prometheus = PrometheusMetrics()
         for requests in lost:
             gateway.observer.reservations_lost(requests)
-        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+        if any(name.startswith("OTEL_") for name in settings.environment):
             from haimaker.observability import otlp
 
-            if signals := otlp.wanted_signals(settings.environment):
-                if problem := otlp.why_not(settings.environment):
-                    gateway.observer.error(problem)
-                else:
-                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
+            gateway.observer.otlp = otlp.open_telemetry(settings.environment, settings.version, gateway.observer.error)
         return gateway
 
     @classmethod
