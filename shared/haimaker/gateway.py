@@ -215,7 +215,7 @@ class Gateway(Services):
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
         as the stack's functions that only read may not."""
-        self.observer.denied(operation, request.id, error)
+        self.observer.denied(operation, request.id, error, request.headers, is_traced=operation in MODEL_OPERATIONS)
         if error.status >= 500:
             return
         if operation not in MODEL_OPERATIONS and not (

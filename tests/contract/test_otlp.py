@@ -27,6 +27,7 @@ SECRETS = ("tell nobody", "Hello there", "sk-")
 ROUNDING_NS = 2 * 10**6
 """Records have milliseconds."""
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+REFUSED = f"00-{'1' * 32}-{'2' * 16}-01"
 
 
 class Collector:
@@ -122,7 +123,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Colle
             upstream.answers(ok)
             with desk.http.stream("POST", "/chat/completions", json={**body, "stream": True}, headers=headers) as answer:
                 assert b"[DONE]" in answer.read()
-            assert desk.chat(key, "nobody/else").status_code == 404
+            body["model"] = "nobody/else"
+            assert desk.http.post("/chat/completions", json=body, headers={**headers, "traceparent": REFUSED}).status_code == 404
+            assert desk.ask("GET", "/nowhere").status_code == 404
             desk.settled(key)
             desk.gateway.observer.close()
             yield desk, collector, key
@@ -149,6 +152,13 @@ def test_a_request_that_fell_back_is_a_trace_of_its_calls(told: tuple[Desk, Coll
     moments = (root.begin_ns, plan.begin_ns, plan.end_ns, failed.begin_ns, failed.end_ns, answered.begin_ns)
     assert all(after > before - ROUNDING_NS for before, after in pairwise(moments))
     assert answered.end_ns <= root.end_ns + ROUNDING_NS
+
+
+def test_a_refused_request_is_a_span_of_its_clients_trace(told: tuple[Desk, Collector, str]) -> None:
+    [span] = [span for span in spans(told[1]) if span.trace != TRACE]
+    assert (span.trace, span.parent, span.name, span.kind) == ("1" * 32, "2" * 16, "chat", "SERVER")
+    assert (span.error, span.about["http.response.status_code"]) == ("model_not_found", 404)
+    assert span.about["haimaker.request.id"]
 
 
 def test_the_call_of_a_stream_lasts_as_long_as_it(told: tuple[Desk, Collector, str]) -> None:

@@ -171,10 +171,19 @@ class OpenTelemetry:
         if self._meter:
             self._measure(record, fields, attempts)
 
-    def denied(self, operation: str, error: APIError) -> None:
+    def denied(self, operation: str, request_id: str, error: APIError, headers: Mapping[str, str], *, is_traced: bool) -> None:
+        """A request that was refused before a provider was asked; its span is a moment."""
+        about: JSON = {"gen_ai.operation.name": operation, "error.type": error.code or error.type}
         if self._meter:
-            about = {"gen_ai.operation.name": operation, "error.type": error.code or error.type}
             self._instruments["haimaker.refusals"].add(1, about)
+        if self._tracer and is_traced:
+            from opentelemetry.trace import SpanKind
+
+            about |= {"http.response.status_code": error.status, "haimaker.request.id": request_id}
+            now_s = time.time()
+            parent = _parent_in(headers)
+            span = self._tracer.start_span(operation, parent, SpanKind.SERVER, about, start_time=_to_ns(now_s))
+            _end(span, now_s, error.code or error.type)
 
     def close(self) -> None:
         """Sends what waits, in `CLOSE_S` at most: a collector that is gone must not hold up an end."""
@@ -187,10 +196,8 @@ class OpenTelemetry:
 
     def _trace(self, record: Record, fields: JSON, attempts: Sequence[AttemptLog], headers: Mapping[str, str]) -> None:
         from opentelemetry.trace import SpanKind, set_span_in_context
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        detail = record.detail
-        parent = TraceContextTextMapPropagator().extract({name: headers[name] for name in TRACE_CONTEXT if name in headers})
+        detail, parent = record.detail, _parent_in(headers)
         end_s = record.started_s + detail["duration_ms"] / 1_000
         about = {name: value for name, value in fields.items() if name.startswith(SPAN_NAMES)}
         about |= {"haimaker.request.id": record.request_id, "haimaker.request.status": record.status}
@@ -226,6 +233,13 @@ class OpenTelemetry:
         for attempt in attempts:
             call = _call_labels(str(fields["gen_ai.operation.name"]), attempt)
             found["gen_ai.client.operation.duration"].record(attempt.duration_ms / 1_000, call)
+
+
+def _parent_in(headers: Mapping[str, str]) -> Any:
+    """Of the client's trace."""
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({name: headers[name] for name in TRACE_CONTEXT if name in headers})
 
 
 def _planned(detail: JSON) -> JSON:
