@@ -184,6 +184,10 @@ class Gateway(Services):
         billed = self.accounts.billed_accounts(account)
         return (billed.key, billed.team) if billed.team else (billed.key,)
 
+    def payers(self, operation: str, request: Request, account: Account) -> tuple[Account, ...]:
+        """The accounts that a request of a key is charged to. Raises APIError."""
+        return self.accounts.billed_accounts(account, formats.find(operation).parse(request).fields.user).all()
+
     def bound(self, operation: str, request: Request, account: Account) -> int:
         """The most that a request of a key may cost, in nano-dollars. Raises APIError."""
         asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
