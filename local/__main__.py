@@ -117,6 +117,8 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     server.serve(gateway, OwnProcessor(os.getppid() + worker.place if worker else os.getpid()))
     if runner:
         runner.stop(GRACE_S)
+    if gateway.unsettled:
+        gateway.unsettled.close()
     gateway.observer.close()
     return 0
 

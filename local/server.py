@@ -253,7 +253,7 @@ class Server:
             reader.read_body(head)
         self._connections.set(connection, Waiting.ANSWERING)
         if arrival.operation in READS_MUCH:
-            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering > 1)
+            turns: AbstractContextManager[None] = reporting(lambda: self._connections.answering)
         else:
             turns = short_turns() if is_large(head) else nullcontext()
         with turns:
@@ -363,7 +363,8 @@ def _refusal(error: APIError, request_id: str, head: Head | None) -> Response:
 
 def _report(error: Exception, request_id: str) -> None:
     """Names the kind of the failure only: its text can quote a request."""
-    print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # a log that can't be written is no reason to fail
+        print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
 
 
 HAS_CLOSED = getattr(select, "POLLRDHUP", 0)

@@ -14,6 +14,8 @@ as long as all that compute. Always short, turns cost a fourteenth of the throug
 https://docs.python.org/3/library/sys.html#sys.setswitchinterval"""
 REST = 4
 """For how many times as long as it has computed a report then leaves the processor to others, where there are any."""
+MOST_S = 0.02
+"""How long it does so at most: what SQLite looks up alone keeps nobody waiting."""
 _lock = Lock()
 _wanted: list[float] = []
 
@@ -33,16 +35,18 @@ def short_turns(turn_s: float = SHORT_S) -> Iterator[None]:
 
 
 @contextmanager
-def reporting(others: Callable[[], bool]) -> Iterator[None]:
-    """While a report is made, which rests between its steps as long as `others` says that somebody else waits for an answer."""
+def reporting(answering: Callable[[], int]) -> Iterator[None]:
+    """While a report is made, which rests between its steps and at its end where somebody waits for an answer that is none:
+    `answering` tells how many wait for any."""
     computed_s = time.thread_time()
 
     def rest() -> None:
         nonlocal computed_s
         now_s = time.thread_time()
-        if others():
-            time.sleep(REST * (now_s - computed_s))
+        if answering() > _wanted.count(REPORT_S):
+            time.sleep(min(REST * (now_s - computed_s), MOST_S))
         computed_s = now_s
 
     with short_turns(REPORT_S), giving_way(rest):
         yield
+        rest()

@@ -208,7 +208,7 @@ def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, m
         ("keys update twins --max-budget 1", "2 keys are called 'twins'; name one by its id: "),
         ("keys update once", "Nothing was said to change"),
         ("keys create --max-budget much", "--max-budget is a number, not 'much'"),
-        ("keys create --budget-duration soon", "a time is written as 30s"),
+        ("keys create --budget-duration soon", "it must be a time such as 30s"),
         ("spend --by colour", "group_by"),
         ("spend request nothing", ""),
         ("--url nowhere models", "'nowhere' is no address of a gateway"),

@@ -23,7 +23,7 @@ from haimaker.api.files import (
     to_json,
 )
 from haimaker.blobs import BlobStore
-from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
+from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter, unknown_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.multipart import UploadReader
 from haimaker.http.responses import json_response
@@ -63,7 +63,7 @@ def create(services: "Services", request: Request) -> Response:
         if body.get(name) is None:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     for name in ("filename", "mime_type"):
         if not isinstance(body[name], str) or not 0 < len(body[name]) <= LONGEST_NAME:
             raise _invalid(name, f"a text of 1 to {LONGEST_NAME} characters")
@@ -100,7 +100,7 @@ def complete(services: "Services", request: Request) -> Response:
     body = parse_json(request.body)
     parts, md5 = body.get("part_ids"), body.get("md5")
     for name in body.keys() - {*COMPLETING}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts) or len(set(parts)) < len(parts):
         raise _invalid("part_ids", "a list of ids of parts, each once")
     if md5 is not None and not isinstance(md5, str):

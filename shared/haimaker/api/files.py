@@ -18,6 +18,7 @@ from haimaker.http.errors import (
     RequestTooLargeError,
     ServiceUnavailableError,
     missing_parameter,
+    unknown_parameter,
 )
 from haimaker.http.json import to_whole_number
 from haimaker.http.multipart import UploadReader
@@ -212,7 +213,7 @@ def _describe(form: UploadReader, size: int) -> FileDescription:
         raise missing_parameter("purpose")
     check_purpose(purpose)
     for name in form.fields.keys() - {*FORM_FIELDS}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     check_size(purpose, size)
     name = form.name.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or "file"
     return FileDescription(name, purpose, form.content_type[:128], read_lasts_s(_expires_after(form.fields), "expires_after"))

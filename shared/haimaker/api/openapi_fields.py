@@ -112,7 +112,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "files_list": (*PAGE, "purpose"),
     "batches_list": PAGE,
     "batches_overview": batch_overview.PARAMETERS,
-    "messages_batches_list": ("limit", "after_id"),
+    "messages_batches_list": ("limit", "after_id", "before_id"),
     "gemini_models_list": ("pageSize", "pageToken"),
     "gemini_stream": ("alt",),
     "key_info": keys.OF_INFO,

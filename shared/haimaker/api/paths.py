@@ -231,7 +231,10 @@ def match(method: str, path: str) -> Match:
         return found[wanted]
     shown = path[:SHOWN_PATH_LENGTH]
     if not found:
-        raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
+        from haimaker.api.unserved import words_for
+
+        hint = words_for(segments[1:] if path.startswith(f"{AZURE}/") else segments) or "Please check the URL for typos."
+        raise NotFoundError(f"Unknown request URL: {method} {shown}. {hint}", code="unknown_url")
     allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
 

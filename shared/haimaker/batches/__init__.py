@@ -108,9 +108,8 @@ class BatchDirectory(NamedTuple):
                 changed = now.with_fields(**changed.body)
         return changed
 
-    def page(self, owner: str, after: str | None, limit: int) -> tuple[Sequence[Batch], bool]:
-        """The newest first."""
-        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=True)
+    def page(self, owner: str, after: str | None, limit: int, *, newest_first: bool = True) -> tuple[Sequence[Batch], bool]:
+        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=newest_first)
         return [Batch(document.name, owner, document.version, document.body) for document in found], more
 
     def open(self) -> Sequence[Batch]:

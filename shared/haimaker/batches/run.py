@@ -153,6 +153,7 @@ class BatchRun:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             output_file_id=new_id(FILE_PREFIX, now_s),
             error_file_id=new_id(FILE_PREFIX, now_s),
         )

@@ -224,6 +224,7 @@ class Steps:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             parts=len(cutter.parts),
             lanes=lanes,
             native=native,
@@ -298,9 +299,11 @@ class Steps:
         ends_as = COMPLETED if is_done else CANCELLED if status == CANCELLING else EXPIRED
         for account_id in taken.body["pools"]:
             self._tools.store.charge_lost(account_id, time.time())
+        balance = self._tools.store.get(batch.body["account_id"])
+        account = balance.account if balance else Account(batch.body["account_id"], "", 0)
         for part in parts:
             if not part.is_done:
-                charge_dead(self._tools.store, taken.body["pools"], part, range(part.body["lines"]), part.body["unclean"])
+                charge_dead(self._tools, taken, account, part, range(part.body["lines"]), part.body["unclean"])
         rows = RowFiles(self._tools, taken, ends_as)
         output, error = rows.store("output", parts, OUTPUT), rows.store("error", parts, ERROR)
         extra_nanousd = sum(rows.unanswered_nanousd(part) for part in parts if not part.is_done)

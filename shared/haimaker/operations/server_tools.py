@@ -127,7 +127,7 @@ def own_tools(body: JSON) -> OwnTools:
     takes."""
     found = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if len(found) > MAX_OWN_TOOLS:
-        raise invalid_parameter("tools", f"List should have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
+        raise invalid_parameter("tools", f"it must have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
     options = body.get("web_search_options")
     searches = None if options is None else _searches(options)
     return OwnTools(Counter(map(_own_tool, found)) if found else {}, searches, body.get("max_tool_calls"), _compacts(body))

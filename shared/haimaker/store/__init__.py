@@ -274,6 +274,10 @@ class StoreThrottled(StoreUnavailable):
     """Whether every try was refused, so that nothing was written."""
 
 
+class StoreFull(StoreUnavailable):
+    """The store has no room for what was to be written: the disk is full. Nothing was written."""
+
+
 class TooManyRecords(Exception):
     """What was asked for is more than can be added up while its client waits."""
 

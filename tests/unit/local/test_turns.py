@@ -7,7 +7,7 @@ import pytest
 
 from haimaker.long_work import STEP, in_steps
 from local import turns
-from local.turns import ORDINARY_S, REPORT_S, REST, SHORT_S, reporting, short_turns
+from local.turns import MOST_S, ORDINARY_S, REPORT_S, REST, SHORT_S, reporting, short_turns
 
 
 def test_turns_are_short_until_the_last_has_done() -> None:
@@ -23,23 +23,31 @@ def test_turns_are_short_until_the_last_has_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "others", "rests"),
+    ("entries", "answering", "rests"),
     [
-        (0, (), ()),
-        (STEP, (), ()),
-        (3 * STEP, (True, True), (2 * REST, 3 * REST)),
-        (3 * STEP + 1, (False, True, False), (3 * REST,)),
+        (0, (1,), ()),
+        (STEP, (2,), (2 * REST,)),
+        (3 * STEP, (2, 9, 1), (2 * REST, 3 * REST)),
+        (3 * STEP + 1, (1, 2, 1, 2), (3 * REST, MOST_S * 1000)),
     ],
 )
 def test_a_report_rests_while_others_wait(
-    monkeypatch: pytest.MonkeyPatch, entries: int, others: Sequence[bool], rests: Sequence[float]
+    monkeypatch: pytest.MonkeyPatch, entries: int, answering: Sequence[int], rests: Sequence[float]
 ) -> None:
-    """For a multiple of what it has computed since it last rested: a second, two, three, four."""
-    slept, computed, waiting = list[float](), iter((0.0, 2.0, 5.0, 9.0)), iter(others)
+    """For a multiple of what it has computed since it last rested, two, three, four and five milliseconds, but never long."""
+    slept, computed, counts = list[float](), iter((0.0, 0.002, 0.005, 0.009, 0.014)), iter(answering)
     monkeypatch.setattr(turns.time, "thread_time", lambda: next(computed))
     monkeypatch.setattr(turns.time, "sleep", slept.append)
     values = list(range(entries))
-    with reporting(lambda: next(waiting)):
+    with reporting(lambda: next(counts)):
         assert [value for some in in_steps(values) for value in some] == values
     assert list(in_steps(values)) == [values[begin : begin + STEP] for begin in range(0, entries, STEP)]
-    assert (tuple(slept), next(waiting, None)) == (tuple(rests), None)
+    assert ([1000 * each for each in slept], next(counts, None)) == (pytest.approx(rests), None)
+
+
+def test_reports_do_not_rest_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = list[float]()
+    monkeypatch.setattr(turns.time, "sleep", slept.append)
+    with reporting(lambda: 2), reporting(lambda: 2):
+        list(in_steps(range(5 * STEP)))
+    assert len(slept) == 1, "the outer one, once the inner one has ended"

@@ -66,8 +66,8 @@ def to_readiness(file_id: str) -> UpstreamRequest:
     return _get(f"/{file_id}")
 
 
-def is_ready(body: JSON) -> bool:
-    return body.get("state") == READY
+def read_readiness(body: JSON) -> BatchState:
+    return ENDED if body.get("state") == READY else RUNNING
 
 
 def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> UpstreamRequest:
