@@ -78,6 +78,9 @@ class BatchRun:
                 return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
             self.tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
+        if self.batch.has_ended:  # by somebody else, who took its work to be over
+            self.forget()
+            return False
         self._end(self.batch.body["ends_as"])
         return False
 
@@ -93,7 +96,7 @@ class BatchRun:
 
     @property
     def _is_cancelled(self) -> bool:
-        return self._cancelled or self.batch.status == CANCELLING
+        return self._cancelled or self.batch.status == CANCELLING or self.batch.has_ended
 
     def account(self) -> Account:
         """The key's, also of one that may do nothing any more, or is not there."""
@@ -186,7 +189,7 @@ class BatchRun:
         self._close_pools()
         fields = {"object": "list", "data": errors}
         self.batch = self._directory.change(self.batch, status=FAILED, failed_at=int(time.time()), errors=fields)
-        self._forget()
+        self.forget()
         return False
 
     # Asking.
@@ -320,7 +323,7 @@ class BatchRun:
         self._close_pools()
         ids = {"output_file_id": output and output.id, "error_file_id": error and error.id}
         self.tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
-        self._forget()
+        self.forget()
 
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
@@ -360,7 +363,8 @@ class BatchRun:
             elif not journal.is_done(line):
                 yield unanswered_row(read_line(raw, self.batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Leaves nothing of what only the work on it needs."""
         self._directory.close(self.batch)
         if self._journal:
             self._journal.close()
