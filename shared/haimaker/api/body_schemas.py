@@ -61,7 +61,7 @@ def _reference(model: JSON, schemas: JSON) -> JSON:
 
 
 def _name(name: str, field: JSON) -> str:
-    """As a body has it."""
+    """The name of a field in a body."""
     first: list[str] = field.get("validation_alias", [[name]])[0]
     return first[0]
 

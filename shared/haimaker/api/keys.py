@@ -163,7 +163,7 @@ def install_admin(store: Store, settings: Settings) -> None:
 
 
 def find_visible(store: Store, caller: Account, query: AccountQuery, offset: int, limit: int) -> tuple[Sequence[Balance], int]:
-    """As `Store.find_accounts`, of the keys that a reader of all or a team's administrator may see."""
+    """Does what `Store.find_accounts` does, among the keys that the caller may see."""
     if not sees_all(caller):
         if caller.team_id is None or query.team_id not in (None, caller.team_id):
             return [], 0
