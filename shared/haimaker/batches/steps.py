@@ -54,7 +54,7 @@ def _is_over(batch: Batch) -> bool:
 
 
 class Steps:
-    """Of one message."""
+    """What a function does for one message of the queue."""
 
     def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float], heart: Heart) -> None:
         self._tools, self._workers, self._seconds_left, self._heart = tools, workers, seconds_left, heart
