@@ -17,7 +17,7 @@ from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, to_page
 from haimaker.api.account_fields import EndUserFields, TeamFields
 from haimaker.api.account_filters import OF_PAGES, check_known, read_account_query
-from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
+from haimaker.http.errors import BadRequestError, ConflictError, MethodNotAllowedError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
 from haimaker.store.account_query import AccountQuery
@@ -174,8 +174,13 @@ SHOWS: Mapping[str, Callable[..., JSON | list[JSON]]] = {"info": _info, "list": 
 def _act(
     actions: Mapping[str, Callable[..., Any]], of: ManagedKind, store: Store, caller: Account, request: Request
 ) -> JSON | list[JSON]:
-    """Does what the last segment of the path names. Raises NotFoundError for any other, and what the action raises."""
-    action = actions.get(request.path.get("action", ""))
+    """Does what the last segment of the path names. Raises NotFoundError for any other, MethodNotAllowedError for one of the other
+    method, and what the action raises."""
+    asked = request.path.get("action", "")
+    action = actions.get(asked)
+    if action is None and asked in (SHOWS if actions is CHANGES else CHANGES):
+        allowed = "GET, HEAD" if actions is CHANGES else "POST"
+        raise MethodNotAllowedError(f"/{of.path}/{asked} takes {allowed}.", headers={"allow": allowed})
     if action is None:
         known = ", ".join(f"/{of.path}/{name}" for name in actions)
         raise NotFoundError(f"Unknown request URL. There are {known}.", code="unknown_url")
