@@ -98,14 +98,10 @@ class Gateway(Services):
             gateway.observer.prometheus = PrometheusMetrics()
         for requests in lost:
             gateway.observer.reservations_lost(requests)
-        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+        if any(name.startswith("OTEL_") for name in settings.environment):
             from haimaker.observability import otlp
 
-            if signals := otlp.wanted_signals(settings.environment):
-                if problem := otlp.why_not(settings.environment):
-                    gateway.observer.error(problem)
-                else:
-                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
+            gateway.observer.otlp = otlp.open_telemetry(settings.environment, settings.version, gateway.observer.error)
         return gateway
 
     @classmethod
@@ -223,7 +219,7 @@ class Gateway(Services):
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
         as the stack's functions that only read may not."""
-        self.observer.denied(operation, request.id, error)
+        self.observer.denied(operation, request.id, error, request.headers, is_traced=operation in MODEL_OPERATIONS)
         if error.status >= 500:
             return
         if operation not in MODEL_OPERATIONS and not (

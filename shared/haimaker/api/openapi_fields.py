@@ -142,7 +142,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "responses_retrieve": tuple(name for name in stored_responses.QUERIES if name not in ("after", "before", "limit", "order")),
     "responses_input_items": ("after", "before", "include", "include[]", "limit", "order"),
     "models_list": ("limit", "after_id", "before_id"),
-    "files_list": (*PAGE, "purpose"),
+    "files_list": (*PAGE, "purpose", "page"),
     "batches_list": PAGE,
     "batches_overview": batch_overview.PARAMETERS,
     "messages_batches_list": ("limit", "after_id", "before_id"),

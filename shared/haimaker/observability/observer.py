@@ -75,13 +75,15 @@ class Observer:
             self.otlp.request(record, fields, attempts, headers)
         self._count("request", fields, metrics.record_counts(record) if self.metrics_on else {})
 
-    def denied(self, operation: str, request_id: str, error: APIError) -> None:
-        """Logs a request that was answered without asking a provider."""
+    def denied(
+        self, operation: str, request_id: str, error: APIError, headers: Mapping[str, str] = NO_HEADERS, *, is_traced: bool = False
+    ) -> None:
+        """Logs a request that was answered without asking a provider. Traces have those of what models serve."""
         name = TELEMETRY_NAMES.get(operation, operation)
         if self.prometheus:
             self.prometheus.denied(name, error)
         if self.otlp:
-            self.otlp.denied(name, error)
+            self.otlp.denied(name, request_id, error, headers, is_traced=is_traced)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))

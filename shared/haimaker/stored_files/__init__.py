@@ -37,6 +37,7 @@ DEFAULT_LASTS_S = MAX_LASTS_S
 UPLOAD_PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 BATCH_OUTPUT = "batch_output"
 LINK_LASTS_S = 3_600
+LONGEST_NAME = 512
 SWEPT = 100
 """Ended files that are deleted when another one comes."""
 
@@ -64,6 +65,11 @@ class FileDescription(NamedTuple):
 def owner_of(account: Account) -> str:
     """Whose the files of a key are. A key that was made anew goes on with those of the one before."""
     return f"team#{account.team_id}" if account.team_id else account.owner_id
+
+
+def file_name(said: str, default: str = "file") -> str:
+    """What a client calls a file, without folders."""
+    return said.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or default
 
 
 def new_id(prefix: str, now_s: float) -> str:
