@@ -134,7 +134,8 @@ def test_of_a_parameter_with_choices_each_is_taken_and_no_other(desk: Desk, oper
         (operation, name)
         for operation, names in QUERIES.items()
         for name in names
-        if PARAMETERS.get(name, {}).get("type") == "integer" and operation not in ("responses_input_items", "models_list")
+        if (PARAMETERS.get(f"{operation} {name}") or PARAMETERS.get(name, {})).get("type") == "integer"
+        and operation not in ("responses_input_items", "models_list")
     ],
 )
 def test_of_a_number_its_bounds_are_taken_and_nothing_beyond(desk: Desk, operation: str, name: str) -> None:

@@ -157,7 +157,7 @@ def _in_path(slashes: Sequence[str]) -> Iterator[JSON]:
 def _in_query(operation: str) -> Iterator[JSON]:
     """Of an operation, with its action behind it where it has several."""
     for name in QUERIES.get(operation, ()):
-        schema = dict(PARAMETERS.get(name, {"type": "string"}))
+        schema = dict(PARAMETERS.get(f"{operation} {name}") or PARAMETERS.get(name, {"type": "string"}))
         if choices := CHOICES.get(operation, {}).get(name):
             schema = {"type": "string", "enum": list(choices)}
         elif most := MOST.get(operation, {}).get(name):

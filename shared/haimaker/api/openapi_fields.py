@@ -170,12 +170,13 @@ GOOGLES_KEY = "key"
 PARAMETERS: Mapping[str, Mapping[str, object]] = {
     **{key: {"type": "integer", "minimum": 1} for key in ("limit", "page", "size", "top", "hours")},
     "pageSize": {"type": "integer", "minimum": 0},
+    "files_list page": {"type": "string"},
     "pageToken": {"type": "string", "pattern": r"^\d{1,9}$"},
     **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
     "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
-"""Of those that are no texts."""
+"""Of those that are no texts; of one operation with its name before."""
 MOST: Mapping[str, Mapping[str, int]] = {
     "audit_list": {"limit": spend_filters.MAX_ROWS},
     "batches_list": {"limit": batches.MOST_LISTED},
