@@ -88,6 +88,12 @@ def test_a_misspelt_variable_is_named(name, meant):
 def test_other_peoples_variables_are_left_alone(name):
     assert misspelt({name: "x"}) == {}
     assert misspelt({"OPENAI_APIKEY": "x", "OPENAI_API_KEY": "y"}) == {}, "what was meant is there"
+    kubernetes = {
+        "HAIMAKER_PORT": "tcp://10.0.0.1:80",
+        "HAIMAKER_SERVICE_HOST": "10.0.0.1",
+        "HAIMAKER_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert misspelt(kubernetes) == {}
 
 
 def test_all_variables_of_ours_are_known():
