@@ -121,7 +121,7 @@ def _nearest(name: str, known: Iterable[str]) -> Iterator[str]:
 
 
 def key_variables() -> dict[str, Provider]:
-    """Those that hold a provider's key, with whose it is."""
+    """The variables that hold a provider's key, each with its provider."""
     rows = [row for row in all_providers() if not row.offline]
     own = {f"{row.name.upper()}_API_KEY": row for row in rows}
     return {variable: row for row in rows for variable in row.auth.key_variables} | own

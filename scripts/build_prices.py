@@ -1,4 +1,4 @@
-"""Builds the package's table of models from a price map: `python -m scripts.build_prices`, or with a file and what it is.
+"""Builds the package's table of models from a price map: `make prices`, or with a file and what it is.
 
 The input is LiteLLM's price map (MIT, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json), fetched
 from there where no file is named; `data/README.md` in the package describes the output, and how it can be given to a gateway that
@@ -30,18 +30,17 @@ MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
 PROVIDERS = re.compile(
-    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|black_forest_labs|cerebras|cloudflare|codestral"
-    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fal_ai|fireworks_ai|friendliai|gemini|groq"
+    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|cerebras|cloudflare|codestral"
+    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fireworks_ai|friendliai|gemini|groq"
     r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
-    r"|replicate|sambanova|stability|text-completion-openai|together_ai|vercel_ai_gateway|voyage|watsonx|xai|zai"
+    r"|sambanova|text-completion-openai|together_ai|vercel_ai_gateway|voyage|xai|zai"
     r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
 )
-"""In the source's words; others of its names are of APIs that the gateway does not speak."""
+"""In the source's words. Of others the gateway has no API, or no need: what they charge stands in their answers."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
-    "text-completion-codestral": "codestral",
     "text-completion-openai": "openai",
 }
 """The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
@@ -88,12 +87,16 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.build_prices", description="Builds the table of models.")
     parser.add_argument("file", nargs="?", type=Path, help="a price map; without, LiteLLM's newest is fetched")
     parser.add_argument("--source", default="main branch", help="which one of LiteLLM's it is, for the note")
+    parser.add_argument("--vendors", action="store_true", help="fetch nothing: put the prices of vendor_prices.py into the table")
     parser.add_argument("--to", type=Path, default=TABLE, help="where to write the table")
     asked = parser.parse_args(arguments)
-    models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
-    date = datetime.now(UTC).date().isoformat()
-    asked.to.write_text("".join(lines(models, date, f"LiteLLM's price map ({asked.source}, MIT)")), encoding="utf-8")
-    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {date}")
+    if asked.vendors:
+        table = with_vendors(read_table(asked.to))
+    else:
+        models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
+        table = build_table(models, datetime.now(UTC).date().isoformat(), f"LiteLLM's price map ({asked.source}, MIT)")
+    asked.to.write_text("".join(lines(table)), encoding="utf-8")
+    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {table['#']['date']}")
 
 
 def fetched() -> bytes:
@@ -102,9 +105,27 @@ def fetched() -> bytes:
     return body
 
 
-def lines(models: Mapping[str, Row], date: str, source: str) -> Iterator[str]:
-    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from, and when."""
-    table = {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+def build_table(models: Mapping[str, Row], date: str, source: str) -> dict[str, Row]:
+    """The table's rows by name; the one of `#` says where the facts come from, and when."""
+    return {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+
+
+def read_table(file: Path) -> dict[str, Row]:
+    rows = (line.split("\t") for line in file.read_text("utf-8").splitlines())
+    return {name: json.loads(row) for name, row in rows}
+
+
+def with_vendors(table: Mapping[str, Row]) -> dict[str, Row]:
+    """The table with what `vendor_prices.PRICED` says now, and all else as it was."""
+    said = {name: to_row(row) for name, row in with_own_lines(replaced({})).items()}
+    ours = {name: {field: value for field, value in row.items() if value} for name, row in said.items()}
+    by_size = {name.partition("#")[0] for name in ours if "#" in name}
+    kept = {name: row for name, row in table.items() if "#" not in name or name.partition("#")[0] not in by_size}
+    return kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+
+
+def lines(table: Mapping[str, Row]) -> Iterator[str]:
+    """The table's lines, sorted by name in the order of bytes."""
     for name in sorted(table, key=str.encode):
         yield f"{name}\t{json.dumps(table[name], sort_keys=True, separators=(',', ':'))}\n"
 

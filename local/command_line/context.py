@@ -26,7 +26,9 @@ class Context:
         return self.operators(self.stack(), self.terminal)
 
     def url(self) -> str:
-        """Of the gateway that --url or --stack names, else HAIMAKER_URL's, else the local one's. Raises OperatorError."""
+        """The address of the gateway that --url or --stack names, else HAIMAKER_URL's, else the local one's.
+
+        Raises OperatorError."""
         url = self.arguments.url
         if not url and self.arguments.stack:
             url = self.stack().output("BaseUrl")

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from haimaker.lean_dataclasses import replace
+from haimaker.settings.settings import Settings
 from haimaker.validation.settings import SettingsError
 from local.environment import HAIMAKER_VARIABLES, command_environment, misspelt, parse, read_environment
 from local.home import find_problem
@@ -103,6 +105,28 @@ def test_all_variables_of_ours_are_known():
     template = set(re.findall(r"\b(HAIMAKER_[A-Z_]+):", (ROOT / "template.yaml").read_text("utf-8")))
     assert read - template <= set(HAIMAKER_VARIABLES)
     assert set(HAIMAKER_VARIABLES) <= read
+
+
+PAGE = (ROOT / "docs" / "settings.md").read_text("utf-8")
+SETTINGS = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]+)`)? ?\|", PAGE, re.MULTILINE)
+
+
+def test_the_page_of_settings_has_all_variables_and_their_defaults():
+    """Those of this form, and the others that the settings read."""
+    read = re.findall(r'env(?:\.get\(|, )"([A-Z_]+)"', (ROOT / "shared/haimaker/settings/settings.py").read_text("utf-8"))
+    others = {name for name in read if not name.startswith(("HAIMAKER_", "AWS_", "TMPDIR"))}
+    assert sorted(name for name, _ in SETTINGS) == sorted(others | set(HAIMAKER_VARIABLES))
+    usual = replace(Settings.from_environment({}), environment={})
+    for name, default in SETTINGS:
+        assert not default or replace(Settings.from_environment({name: default}), environment={}) == usual, name
+
+
+def test_every_parameter_of_the_stack_stands_in_the_documentation():
+    template = (ROOT / "template.yaml").read_text("utf-8")
+    parameters = set(re.findall(r"^  (\w+):$", template.partition("\nParameters:")[2].partition("\nRules:")[0], re.MULTILINE))
+    words = {word for page in (ROOT / "docs").glob("*.md") for word in re.findall(r"\w+", page.read_text("utf-8"))}
+    assert sorted(parameters - words) == []
+    assert set(re.findall(r"`([A-Z][a-z]\w+)`", PAGE)) <= parameters | {"AccountsTable", "RecordsTable"}
 
 
 @pytest.mark.parametrize(("content", "said"), [(None, "is a folder"), (b"OPENAI_API_KEY=\xff", "it is no text in UTF-8")])
