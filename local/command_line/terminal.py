@@ -35,6 +35,10 @@ class Terminal:
     def say(self, text: str) -> None:
         print(text, flush=True)  # before what a command that follows prints itself
 
+    def tell(self, text: str, **value: object) -> None:
+        """An outcome in words, or as a JSON object with these members where that is asked for."""
+        self.say(json.dumps(value, indent=2) if self.as_json else text)
+
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 

@@ -1,5 +1,6 @@
 """The file `.env`, what the process's own variables mean beside it, and variables that nobody reads."""
 
+import os
 import re
 from types import SimpleNamespace
 
@@ -89,6 +90,12 @@ def test_a_misspelt_variable_is_named(name, meant):
 def test_other_peoples_variables_are_left_alone(name):
     assert misspelt({name: "x"}) == {}
     assert misspelt({"OPENAI_APIKEY": "x", "OPENAI_API_KEY": "y"}) == {}, "what was meant is there"
+    kubernetes = {
+        "HAIMAKER_PORT": "tcp://10.0.0.1:80",
+        "HAIMAKER_SERVICE_HOST": "10.0.0.1",
+        "HAIMAKER_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert misspelt(kubernetes) == {}
 
 
 def test_all_variables_of_ours_are_known():
@@ -136,8 +143,14 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path, content, said):
 def test_what_is_wrong_with_the_home_is_said(tmp_path, monkeypatch):
     assert find_problem(tmp_path) is None
     assert find_problem(tmp_path / "a" / "b") is None, "it can be made"
-    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_bavail=1, f_frsize=1000))
+    disk = SimpleNamespace(f_bavail=1, f_frsize=1000, f_flag=0)
+    monkeypatch.setattr("os.statvfs", lambda _: disk)
     assert find_problem(tmp_path) == f"The disk of {tmp_path} is full."
     monkeypatch.setattr("os.access", lambda *_: False)
     assert find_problem(tmp_path) == f"{tmp_path} can't be written: it is another user's."
     assert find_problem(tmp_path / "a") == f"{tmp_path / 'a'} can't be made."
+    disk.f_flag = os.ST_RDONLY
+    assert find_problem(tmp_path) == f"{tmp_path} can't be written: its disk can only be read."
+    monkeypatch.setattr("os.access", lambda path, _: path == tmp_path)
+    (tmp_path / "haimaker.sqlite").touch()
+    assert find_problem(tmp_path) == f"{tmp_path / 'haimaker.sqlite'} can't be written."
