@@ -61,7 +61,7 @@ CONTENT_HEADERS = {
 
 
 def stored_files(settings: Settings, store: Store) -> StoredFiles:
-    """Where this gateway has its clients' files. Raises ServiceUnavailableError where it has no place for them."""
+    """The place where this gateway has its clients' files. Raises ServiceUnavailableError where it has none."""
     if settings.stored_folder:
         from haimaker.blobs.folder import FolderBlobs
 

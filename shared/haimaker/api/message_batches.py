@@ -169,7 +169,7 @@ def _result(row: JSON) -> JSON:
 
 
 def _error(error: JSON) -> JSON:
-    """Of a request of a batch that could not begin."""
+    """The result of a request, where its batch could not begin."""
     return {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error", "message": error["message"]}}}
 
 

@@ -81,7 +81,7 @@ def usable_models(router: Router, account: Account) -> list[JSON]:
 
 
 def usable_model(router: Router, account: Account, asked: str) -> JSON:
-    """One of them, also by its bare name. Raises NotFoundError."""
+    """A model that the account may use, also by its bare name. Raises NotFoundError."""
     check_usable(account, time.time())
     name = router.full_name(asked)
     for model in _find(router, account, {asked, name}):

@@ -114,7 +114,7 @@ def read_line(raw: bytes, endpoint: str) -> Line:
 
 
 def custom_id_of(raw: bytes) -> str | None:
-    """Of a line that may be none."""
+    """The custom id of a line that may be no valid request. None if it has none."""
     try:
         custom_id = parse_json(raw).get("custom_id")
     except BadRequestError:

@@ -358,6 +358,7 @@ class BatchRun:
         return self._place.files.add(file_id, size, self.batch.owner, describe(self.batch, kind), self.batch.body["finalizing_at"])
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
+        """The rows of lines that failed or were not asked, in the order of the lines."""
         if ends_as == COMPLETED:
             return (row for _, row in self.journal().rows(ERROR))
         return error_rows(self.journal(), self._lines(), self.batch.body["endpoint"], ends_as)

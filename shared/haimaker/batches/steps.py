@@ -55,7 +55,7 @@ def _is_over(batch: Batch) -> bool:
 
 
 class Steps:
-    """Of one message."""
+    """What a function does for one message of the queue."""
 
     def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float], heart: Heart) -> None:
         self._tools, self._workers, self._seconds_left, self._heart = tools, workers, seconds_left, heart
@@ -208,7 +208,7 @@ class Steps:
             self._fail(batch, errors)
             return
         native = NativeSteps(self._tools, self._seconds_left).plan(
-            *(batch, checked.total, accounts[0], cutter.parts, lambda: self._seconds_left() < late_s)
+            batch, checked.total, accounts[0], cutter.parts, is_late=lambda: self._seconds_left() < late_s
         )
         self._parts.add(batch.id, cutter.parts)
         now_s = time.time()

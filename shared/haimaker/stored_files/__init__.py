@@ -63,7 +63,7 @@ class FileDescription(NamedTuple):
 
 
 def owner_of(account: Account) -> str:
-    """Whose the files of a key are. A key that was made anew goes on with those of the one before."""
+    """The owner of a key's files: its team, else the key. A key that was made anew goes on with those of the one before."""
     return f"team#{account.team_id}" if account.team_id else account.owner_id
 
 
@@ -134,7 +134,7 @@ class StoredFiles:
         return self.blobs.get_range(_blob_key(file_id), first, end)
 
     def link(self, file: StoredFile) -> str:
-        """Where anybody may read it for a while."""
+        """A link at which anybody may read the file for a while."""
         return self.blobs.link("GET", _blob_key(file.id), LINK_LASTS_S)
 
     def read(self, file: StoredFile, max_bytes: int) -> bytes:
