@@ -17,6 +17,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from haimaker.providers import registry
+from haimaker.providers.registry import INDEX
 from scripts import vendor_prices
 
 Row = dict[str, Any]
@@ -29,19 +31,15 @@ MAX_BYTES = 50_000_000
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
-PROVIDERS = re.compile(
-    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|black_forest_labs|cerebras|cloudflare|codestral"
-    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fal_ai|fireworks_ai|friendliai|gemini|groq"
-    r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
-    r"|replicate|sambanova|stability|text-completion-openai|together_ai|vercel_ai_gateway|voyage|watsonx|xai|zai"
-    r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
-)
-"""In the source's words; others of its names are of APIs that the gateway does not speak."""
+UNSERVED = frozenset({"black_forest_labs", "fal_ai", "replicate", "stability", "watsonx"})
+"""Of APIs that the gateway does not speak, whose models a deployment may have as its `base_model`."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
-    "text-completion-codestral": "codestral",
+    "fireworks_ai-embedding-models": "fireworks_ai",
+    "scx-ai": "scx_ai",
+    "text-completion-inception": "inception",
     "text-completion-openai": "openai",
 }
 """The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
@@ -121,7 +119,10 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def is_served(key: str, row: Row) -> bool:
-    return bool(PROVIDERS.fullmatch(provider_of(row)) and MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
+    """Whether the gateway serves it, and has no other provider's name for its prices."""
+    provider = to_provider(provider_of(row))
+    ours = provider in UNSERVED or (provider in INDEX and not registry.get(provider).catalog.priced_as)
+    return ours and bool(MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
 
 
 def provider_of(row: Row) -> str:
@@ -209,7 +210,7 @@ def to_provider(source: str) -> str:
 def to_name(key: str, source: str) -> str:
     """`provider/model` in our names; one prefix is stripped, since a model's own name may repeat it (`perplexity/sonar`)."""
     provider = to_provider(source)
-    model = key.removeprefix(f"{provider}/")
+    model = key.removeprefix(f"{source if key.startswith(f'{source}/') else provider}/")
     qualified = QUALIFIED.fullmatch(model)
     if not qualified:
         return f"{provider}/{model}"
