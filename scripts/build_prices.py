@@ -1,4 +1,4 @@
-"""Builds the package's table of models from a price map: `python -m scripts.build_prices`, or with a file and what it is.
+"""Builds the package's table of models from a price map: `make prices`, or with a file and what it is.
 
 The input is LiteLLM's price map (MIT, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json), fetched
 from there where no file is named; `data/README.md` in the package describes the output, and how it can be given to a gateway that
@@ -31,8 +31,6 @@ MAX_BYTES = 50_000_000
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
-UNSERVED = frozenset({"black_forest_labs", "fal_ai", "replicate", "stability", "watsonx"})
-"""Of APIs that the gateway does not speak, whose models a deployment may have as its `base_model`."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
@@ -66,7 +64,7 @@ RESOLUTIONS = {"0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 
 SEARCHES_ALWAYS = re.compile(r"openai/gpt-.*-search-(preview|api)")
 """Each request to these is billed as a search: https://platform.openai.com/docs/pricing"""
-IN_REGION = re.compile(r"bedrock/(anthropic\.claude-.*)")
+IN_REGION = re.compile(r"bedrock/((?:anthropic\.claude-|openai\.gpt-\d|amazon\.nova-2).*)")
 """A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
 https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
 
@@ -86,12 +84,16 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.build_prices", description="Builds the table of models.")
     parser.add_argument("file", nargs="?", type=Path, help="a price map; without, LiteLLM's newest is fetched")
     parser.add_argument("--source", default="main branch", help="which one of LiteLLM's it is, for the note")
+    parser.add_argument("--vendors", action="store_true", help="fetch nothing: put the prices of vendor_prices.py into the table")
     parser.add_argument("--to", type=Path, default=TABLE, help="where to write the table")
     asked = parser.parse_args(arguments)
-    models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
-    date = datetime.now(UTC).date().isoformat()
-    asked.to.write_text("".join(lines(models, date, f"LiteLLM's price map ({asked.source}, MIT)")), encoding="utf-8")
-    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {date}")
+    if asked.vendors:
+        table = with_vendors(read_table(asked.to))
+    else:
+        models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
+        table = build_table(models, datetime.now(UTC).date().isoformat(), f"LiteLLM's price map ({asked.source}, MIT)")
+    asked.to.write_text("".join(lines(table)), encoding="utf-8")
+    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {table['#']['date']}")
 
 
 def fetched() -> bytes:
@@ -100,9 +102,27 @@ def fetched() -> bytes:
     return body
 
 
-def lines(models: Mapping[str, Row], date: str, source: str) -> Iterator[str]:
-    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from, and when."""
-    table = {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+def build_table(models: Mapping[str, Row], date: str, source: str) -> dict[str, Row]:
+    """The table's rows by name; the one of `#` says where the facts come from, and when."""
+    return {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+
+
+def read_table(file: Path) -> dict[str, Row]:
+    rows = (line.split("\t") for line in file.read_text("utf-8").splitlines())
+    return {name: json.loads(row) for name, row in rows}
+
+
+def with_vendors(table: Mapping[str, Row]) -> dict[str, Row]:
+    """The table with what `vendor_prices.PRICED` says now, and all else as it was."""
+    said = {name: to_row(row) for name, row in with_own_lines(replaced({})).items()}
+    ours = {name: {field: value for field, value in row.items() if value} for name, row in said.items()}
+    by_size = {name.partition("#")[0] for name in ours if "#" in name}
+    kept = {name: row for name, row in table.items() if "#" not in name or name.partition("#")[0] not in by_size}
+    return kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+
+
+def lines(table: Mapping[str, Row]) -> Iterator[str]:
+    """The table's lines, sorted by name in the order of bytes."""
     for name in sorted(table, key=str.encode):
         yield f"{name}\t{json.dumps(table[name], sort_keys=True, separators=(',', ':'))}\n"
 
@@ -121,7 +141,7 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
 def is_served(key: str, row: Row) -> bool:
     """Whether the gateway serves it, and has no other provider's name for its prices."""
     provider = to_provider(provider_of(row))
-    ours = provider in UNSERVED or (provider in INDEX and not registry.get(provider).catalog.priced_as)
+    ours = provider in INDEX and not registry.get(provider).catalog.priced_as
     return ours and bool(MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
 
 

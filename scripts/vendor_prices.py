@@ -1,13 +1,15 @@
 """Prices that the snapshot lacks or has wrong, each from its vendor's own page. Data only; `build_prices.py` puts them in.
 
-Each entry replaces the snapshot's of the same name: the page, the mode, and the rates in USD as they are printed there.
+Each entry replaces the snapshot's of the same name: the page, the mode, and the rates in USD as they are printed there; of a model
+that the snapshot lacks its limits as well. `make prices ARGS=--vendors` puts them into the table and fetches nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-Rates = Mapping[str, str]
+Rates = Mapping[str, str | int]
+"""What `data/README.md` of the package names: `input_cost_per_token` and others, and `max_input_tokens`, `max_output_tokens`."""
 
 
 class Priced(NamedTuple):

@@ -69,7 +69,7 @@ def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenA
     assert (batch.status, batch.endpoint, batch.metadata) == ("validating", CHAT, {"a": "b"})
     assert (batch.output_file_id, batch.expires_at) == (None, batch.created_at + 86_400)
     batch = ended(client, batch)
-    assert batch.status == "completed", batch.errors
+    assert (batch.status, batch.model) == ("completed", None), batch.errors
     assert (batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed) == (4, 3, 1)
     assert batch.created_at <= batch.in_progress_at <= batch.finalizing_at <= batch.completed_at
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
@@ -102,7 +102,7 @@ BODIES: list[tuple[str, str, JSON]] = [
 @pytest.mark.parametrize(("endpoint", "model", "body"), BODIES)
 def test_every_endpoint_has_batches(client: openai.OpenAI, endpoint: str, model: str, body: JSON) -> None:
     batch = ended(client, begin(client, [line("one", model, endpoint, **body)], endpoint))
-    assert (batch.status, batch.request_counts.completed) == ("completed", 1)
+    assert (batch.status, batch.request_counts.completed, batch.model) == ("completed", 1, model)
     assert batch.error_file_id is None
     [row] = rows(client, batch.output_file_id)
     assert row["response"]["body"]["object" if endpoint != "/v1/messages" and endpoint != "/v1/moderations" else "id"]
@@ -117,6 +117,7 @@ GOOD = line("good", "demo/echo")
         ([], [("empty_file", None, None)]),
         ([GOOD, "{not json", GOOD | {"custom_id": "2"}], [("invalid_json_line", None, 2)]),
         ([GOOD, "[]"], [("invalid_json_line", None, 2)]),
+        (["", GOOD, " \t\r", "", "{not json", "", GOOD], [("invalid_json_line", None, 5), ("duplicate_custom_id", "custom_id", 7)]),
         ([GOOD, GOOD], [("duplicate_custom_id", "custom_id", 2)]),
         ([{name: value for name, value in GOOD.items() if name != "custom_id"}], [("missing_required_parameter", "custom_id", 1)]),
         ([GOOD | {"custom_id": 7}], [("invalid_value", "custom_id", 1)]),
@@ -186,6 +187,8 @@ def test_files_and_batches_of_others_are_not_there(client: openai.OpenAI, desk: 
 def test_batches_are_listed_in_pages(client: openai.OpenAI) -> None:
     ids = [ended(client, begin(client, [GOOD])).id for _ in range(3)]
     assert [batch.id for batch in client.batches.list(limit=2)] == ids[::-1], "the SDK asks for the next page"
+    assert [batch.id for batch in client.batches.list(after=ids[2], extra_query={"order": "desc"})] == ids[1::-1]
+    assert [batch.id for batch in client.batches.list(limit=2, extra_query={"order": "asc"})] == ids
 
 
 WORST = 10 * OUTPUT_NANOUSD

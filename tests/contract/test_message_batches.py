@@ -83,6 +83,12 @@ def test_batches_are_listed_in_pages_without_those_of_other_endpoints(claude: an
     other = begin(client, [GOOD])
     ids += [claude.messages.batches.create(requests=[asked("a", "demo/echo")]).id for _ in range(2)]
     assert [each.id for each in claude.messages.batches.list(limit=3)] == ids[::-1], "the SDK asks for the next page"
+    assert [each.id for each in claude.messages.batches.list(limit=1, after_id=ids[2]).data] == [ids[1]]
+    page = claude.messages.batches.list(limit=2, before_id=ids[0])
+    assert ([each.id for each in page.data], page.has_more) == ([ids[2], ids[1]], True)
+    assert [each.id for each in page] == [ids[2], ids[1], ids[3]], "the SDK goes on before the first"
+    with pytest.raises(anthropic.BadRequestError):
+        claude.messages.batches.list(before_id=ids[0], after_id=ids[1])
     with pytest.raises(anthropic.NotFoundError):
         claude.messages.batches.retrieve(other.id)
     for each in claude.messages.batches.list():
@@ -147,6 +153,10 @@ def test_a_batch_that_is_refused_leaves_no_file(desk: Desk, client: openai.OpenA
         {"requests": []},
         {"requests": [{"params": {}}]},
         {"requests": [asked("x" * 65)]},
+        {"requests": [asked("")]},
+        {"requests": [asked("a b")]},
+        {"requests": [asked("a\n")]},
+        {"requests": [asked("ü")]},
         {"requests": [asked("a"), asked("a")]},
         {"requests": [{"custom_id": "a"}]},
         {"requests": [asked("a", stream=True)]},

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from haimaker.accounts import keys as auth
+from haimaker.accounts.kinds import END_USER
 from haimaker.api import keys
 from haimaker.batches import OPEN, QUEUE_HOME, successors
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
@@ -477,10 +478,12 @@ def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(bat
     monkeypatch.setattr("haimaker.aws.queue.MessageQueue.hide", lambda *arguments: hidden.append(arguments[-1]))
     upstream = batches.stack.upstream
     upstream.answers(answers_its_line)
-    key = batches.stack.key(budget_nanousd=10**9)
+    key, user = batches.stack.key(budget_nanousd=10**9), END_USER.account_id("ada")
     client = batches.openai_client(key)
+    assert batches.stack.store.put(Account(user, "ada", 1))
     names = [f"line-{number}" for number in range(20)]
-    batch = begin(client, [line(name) for name in names])
+    lines = [line(name) for name in names]
+    batch = begin(client, [each | {"body": each["body"] | {"user": "ada"}} for each in lines])
     batches.step()
     message, mortal = batches.receive(), Mortal(monkeypatch, random.Random(1))
     mortal.left = 70
@@ -498,6 +501,11 @@ def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(bat
     check(batches, key, client, client.batches.retrieve(batch.id), names)
     records, _ = batches.stack.store.records(auth.account_id_of(key))
     assert {record.status for record in records} >= {"ok", "lost"}
+    balance = batches.stack.store.get(user)
+    assert balance
+    charged = sum(each.cost_nanousd for each in records if each.status != "lost" or user in each.detail["charged"])
+    assert (balance.reservations, balance.held_nanousd, balance.spend_nanousd) == (0, 0, charged), "an end user's holds end as well"
+    assert any(user in record.detail.get("charged", ()) for record in records)
 
 
 def check(batches: StackBatches, key: str, client: openai.OpenAI, batch: Any, names: list[str]) -> None:

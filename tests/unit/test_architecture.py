@@ -283,6 +283,7 @@ def test_every_module_says_what_it_is() -> None:
 ORDER = (
     "lean_dataclasses",
     "lean_pydantic",
+    "long_work",
     "http",
     "validation",
     "aws",

@@ -108,13 +108,12 @@ class BatchDirectory(NamedTuple):
                 changed = now.with_fields(**changed.body)
         return changed
 
-    def page(self, owner: str, after: str | None, limit: int) -> tuple[Sequence[Batch], bool]:
-        """The newest first."""
-        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=True)
+    def page(self, owner: str, after: str | None, limit: int, *, newest_first: bool = True) -> tuple[Sequence[Batch], bool]:
+        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=newest_first)
         return [Batch(document.name, owner, document.version, document.body) for document in found], more
 
     def open(self) -> Sequence[Batch]:
-        """Those that have not ended, the oldest first."""
+        """The batches that have not ended, the oldest first."""
         named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN + self.folder)]
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]

@@ -24,7 +24,7 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, read_line, split, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, RawLine, read_line, split_at, unanswered_row
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
@@ -137,9 +137,9 @@ class BatchRun:
         """Whether the batch goes on: not if it failed, or the gateway stops."""
         file = self._place.files.get(self.batch.owner, self.batch.body["input_file_id"])
         if file is None:
-            return self._fail([LineError("file_not_found", "The input file is gone.").to_json(None)])
+            return self._fail([LineError("file_not_found", "The input file is gone.").to_json()])
         _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
-        checked = check_lines(self._lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
+        checked = check_lines(self._raw_lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
         if self.is_stuck:
             return False
         if checked.errors:
@@ -153,6 +153,7 @@ class BatchRun:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             output_file_id=new_id(FILE_PREFIX, now_s),
             error_file_id=new_id(FILE_PREFIX, now_s),
         )
@@ -344,7 +345,7 @@ class BatchRun:
         return self._place.files.add(file_id, size, self.batch.owner, said, self.batch.body["finalizing_at"])
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
-        """Of what failed, and of what was not asked, in the order of the lines."""
+        """The rows of lines that failed or were not asked, in the order of the lines."""
         journal = self.journal()
         failed = journal.rows(ERROR)
         if ends_as == COMPLETED:
@@ -372,10 +373,13 @@ class BatchRun:
         return self._journal
 
     def _lines(self) -> Iterator[bytes]:
+        return (line.data for line in self._raw_lines())
+
+    def _raw_lines(self) -> Iterator[RawLine]:
         path = self._folder / "input.jsonl"
         if path.exists():  # a batch may be cancelled before it begins
             with path.open("rb") as file:
-                yield from split(_read(file))
+                yield from split_at(_read(file))
 
 
 def _copy(pieces: Iterable[bytes], path: Path) -> None:
