@@ -277,7 +277,9 @@ def test_functions_and_files_stay_short() -> None:
 
 
 def test_modules_that_are_named_in_words_are_there() -> None:
-    there = [path.as_posix() for folder in ("shared", "local", "scripts", "tests", "bench") for path in (ROOT / folder).rglob("*.py")]
+    there = [
+        path.as_posix() for folder in ("shared", "local", "scripts", "tests", "bench") for path in (ROOT / folder).rglob("*.py")
+    ]
     found = []
     for file in (*PACKAGE, *LOCAL):
         for name in re.findall(r"`([a-z_][a-z_/]*\.py)`", file.read_text("utf-8")):
