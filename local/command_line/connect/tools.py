@@ -20,7 +20,7 @@ class Endpoint(NamedTuple):
 
     @property
     def root(self) -> str:
-        """For clients that add `/v1` themselves."""
+        """The address without `/v1`, for clients that add it themselves."""
         return self.url.removesuffix("/v1")
 
 

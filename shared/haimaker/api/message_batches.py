@@ -158,7 +158,8 @@ def results(services: "Services", request: Request) -> Response:
 
 
 def _custom_id_of(raw: bytes) -> str | None:
-    """Of a line that was never read as one: a batch that was begun by a file may have failed for it."""
+    """The custom id of a line that is no valid request: a batch that was begun by a file may have failed for it. None if it has
+    none."""
     try:
         custom_id = parse_json(raw).get("custom_id")
     except BadRequestError:
@@ -178,7 +179,7 @@ def _result(row: JSON) -> JSON:
 
 
 def _error(error: JSON) -> JSON:
-    """Of a request of a batch that could not begin."""
+    """The result of a request, where its batch could not begin."""
     return {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error", "message": error["message"]}}}
 
 

@@ -15,7 +15,8 @@ from haimaker.lean_dataclasses import replace
 
 
 class Route(NamedTuple):
-    """In a template `{name}` is one segment of the path and `{name+}` is one or more, to the end."""
+    """A method and a path, and the operation that they lead to. `{name}` is one segment of the path, `{name+}` one or more, to the
+    end."""
 
     method: str
     template: str
@@ -240,7 +241,7 @@ def match(method: str, path: str) -> Match:
 
 
 def _with_whole_deployment(segments: list[str]) -> list[str]:
-    """With a deployment's name in one segment: AzureOpenAI puts it into the path as it is, slashes and all, and API Gateway has no
+    """The path with a deployment's name in one segment: AzureOpenAI puts it in as it is, slashes and all, and API Gateway has no
     template for that."""
     for ending in DEPLOYED:
         end = len(segments) - len(ending)

@@ -113,7 +113,7 @@ class BatchDirectory(NamedTuple):
         return [Batch(document.name, owner, document.version, document.body) for document in found], more
 
     def open(self) -> Sequence[Batch]:
-        """Those that have not ended, the oldest first."""
+        """The batches that have not ended, the oldest first."""
         named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN + self.folder)]
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]

@@ -130,7 +130,8 @@ class NativePart(NamedTuple):
         return int(number) if name == self.name and number.isascii() and number.isdigit() and len(number) < 10 else None
 
     def request_id(self, line: int) -> str:
-        """As which a line's answer is settled: the same however often it is read, so that it is charged once."""
+        """The id of the request as which a line's answer is settled: the same however often it is read, so that it is charged
+        once."""
         return f"{self.name[:8]}-{self.name[8:12]}-4{self.name[12:15]}-a{self.name[15]}00-{line:012x}"
 
 
@@ -149,7 +150,7 @@ class PartLines(Protocol):
 
 
 class PartFiles(PartLines, Protocol):
-    """Where they are put together."""
+    """Files in which the lines of parts are put together."""
 
     def append(self, name: str, line: bytes) -> None: ...
 

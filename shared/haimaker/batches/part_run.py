@@ -66,7 +66,7 @@ class PartLost(Exception):
 
 
 def request_id_for(batch_id: str, line: int, delivery: int, tries: int) -> str:
-    """In the form of every request's id."""
+    """The id of the request as which a line is asked, the same for the same delivery and try."""
     text = blake2b(f"{batch_id} {line} {delivery} {tries}".encode(), digest_size=16).hexdigest()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
@@ -115,7 +115,7 @@ class ProviderSaid(NamedTuple):
 
 
 class PartRun:
-    """Of a part that this function has."""
+    """The work of one function on a part that it has."""
 
     def __init__(self, tools: Tools, batch: Batch, part: Part, seconds_left: float) -> None:
         self.part = part
@@ -171,7 +171,8 @@ class PartRun:
         return self._batch.status != IN_PROGRESS or time.time() >= expires_s
 
     def _read_accounts(self) -> None:
-        """Of a key that may do nothing any more the batches are cancelled; what their providers have answered is still charged."""
+        """Reads the accounts that pay. A key that may do nothing any more has its batches cancelled; what providers answered is
+        still charged."""
         account_id = self._batch.body["account_id"]
         try:
             self._accounts = self._tools.worker.accounts_of(account_id)
@@ -199,7 +200,7 @@ class PartRun:
         self._said = {line: each for line, each in said.items() if not self._journal.is_done(line)}
 
     def _waits(self) -> JSON:
-        """For which providers' batches the part waits, and whether all that it may ask is asked."""
+        """The providers' batches for which the part waits, and whether all its other lines are answered, as fields of the part."""
         unsettled = {each.native.name for line, each in self._said.items() if not self._journal.is_done(line)}
         waits = [name for name in self.part.body.get("waits", ()) if name in self._unread or name in unsettled]
         lines = range(self.part.body["lines"])
@@ -252,7 +253,8 @@ class PartRun:
             raise error
 
     def _ask_lines(self) -> None:
-        """In a thread of several: one line after another, those first that were answered."""
+        """What each of several threads does: it settles the lines that a provider's batch answered, then asks others, one after
+        another."""
         batch, tools = self._batch, self._tools
         asking = Asking(
             *(tools.worker, tools.store, batch.id, batch.body["endpoint"], self._accounts[0], self),

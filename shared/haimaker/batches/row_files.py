@@ -24,7 +24,7 @@ class RowFiles:
         return Journal(path, part.body["lines"])
 
     def _rows(self, parts: list[Part], kind: str) -> Iterator[bytes]:
-        """Of one kind, in the order of the lines; those of what was not answered are of the error file."""
+        """The rows of one kind, in the order of the lines. Lines that were not answered have theirs in the error file."""
         for part in parts:
             sums = part.sums
             if part.is_done and not (sums.completed if kind == OUTPUT else sums.failed):

@@ -345,7 +345,7 @@ class BatchRun:
         return self._place.files.add(file_id, size, self.batch.owner, said, self.batch.body["finalizing_at"])
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
-        """Of what failed, and of what was not asked, in the order of the lines."""
+        """The rows of lines that failed or were not asked, in the order of the lines."""
         journal = self.journal()
         failed = journal.rows(ERROR)
         if ends_as == COMPLETED:

@@ -109,7 +109,7 @@ class Settlement:
             return self.record
 
     def tokens_used(self) -> int:
-        """Of the minute's."""
+        """The tokens that count against the minute's limit."""
         return 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
 
     def outline(self) -> Record:

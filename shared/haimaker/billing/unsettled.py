@@ -65,7 +65,7 @@ class Unsettled:
                     return
 
     def _settle_all(self) -> None:
-        """Until the store fails again."""
+        """Settles what waits, until the store fails again."""
         while True:
             with self._lock:
                 if not self._outcomes:

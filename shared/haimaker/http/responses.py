@@ -14,7 +14,8 @@ def error_response(error: APIError, body: JSON | None = None) -> Response:
 
 
 def origin_of(headers: Mapping[str, str]) -> str:
-    """Where a request's client reaches this gateway, such as `http://127.0.0.1:8000`; empty where it does not say."""
+    """The address at which a request's client reaches this gateway, such as `http://127.0.0.1:8000`; empty where it does not
+    say."""
     host = headers.get("host")
     scheme = headers.get("x-forwarded-proto", "http").partition(",")[0].strip().lower()
     return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}" if host else ""
@@ -25,7 +26,7 @@ def json_response(body: JSON | list[JSON]) -> Response:
 
 
 def _encode(body: JSON | list[JSON]) -> bytes:
-    """In steps, where a list is long: the encoder lets no other thread do anything before it has done."""
+    """The JSON of a body, made in steps where a list is long: the encoder lets no other thread run before it has done."""
     if isinstance(body, list):
         return b"[" + b",".join(dumps(some)[1:-1] for some in in_steps(body)) + b"]"
     if all(not isinstance(value, list) or len(value) <= STEP for value in body.values()):

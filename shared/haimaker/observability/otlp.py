@@ -236,7 +236,7 @@ class OpenTelemetry:
 
 
 def _parent_in(headers: Mapping[str, str]) -> Any:
-    """Of the client's trace."""
+    """The context of the client's trace."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     return TraceContextTextMapPropagator().extract({name: headers[name] for name in TRACE_CONTEXT if name in headers})
@@ -248,7 +248,8 @@ def _planned(detail: JSON) -> JSON:
 
 
 def _call_labels(operation: str, attempt: AttemptLog) -> JSON:
-    """Of which metrics have one series each, so they are few: a model that no answer has proved may be any text of a client's."""
+    """The labels of a call's metrics. Each combination is a series, so they are few: a model that no answer has proved may be any
+    text."""
     provider = attempt.attempt.provider
     found: JSON = {
         "gen_ai.operation.name": operation,
@@ -284,7 +285,7 @@ def _to_ns(moment_s: float) -> int:
 
 
 def _variables(signal: str, what: str) -> tuple[str, str]:
-    """Of one signal, which is stronger, and of all."""
+    """The variables that say it: the signal's own, which counts first, and the one for all signals."""
     return f"OTEL_EXPORTER_OTLP_{signal.upper()}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
 
 

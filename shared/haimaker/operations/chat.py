@@ -183,12 +183,12 @@ class TextRequest(OperationRequest):
         return text_chunks(result.body)
 
     def with_fields(self, fields: JSON) -> Self:
-        """With other values of some fields, or without those that are None."""
+        """The request with other values of some fields, and without those that are None."""
         body = {name: value for name, value in {**self.body, **fields}.items() if name not in fields or value is not None}
         return replace(self, body=body, fields=self.fields.model_copy(update=fields))
 
     def _output_bound(self, attempt: Attempt, default: int) -> int:
-        """Of one choice."""
+        """The most output tokens of one choice."""
         most = attempt.model_info.max_output_tokens
         asked = attempt.max_output_tokens if self.max_output_tokens is None else self.max_output_tokens
         if asked is None:
@@ -229,7 +229,8 @@ class ChatRequest(TextRequest):
         return min(bound, model_info.max_input_tokens or bound)
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
-        """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
+        """The most that it may use, with what the provider may do by itself: searches, further passes over the prompt, other
+        models."""
         limits = attempt.target, attempt.max_tool_calls
         if limits not in self._max_beside:
             self._max_beside[limits] = self._max_usage_beside(attempt)
@@ -307,7 +308,8 @@ class ChatRequest(TextRequest):
 
 
 def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
-    """Those that the request asks for, and those of models that search unasked: https://docs.perplexity.ai/getting-started/pricing"""
+    """The most fees that may be due: of tools that are asked for, and of models that search unasked.
+    https://docs.perplexity.ai/getting-started/pricing"""
     if model_info.rate(costs.FEE_RATES["citations"]) is not None:
         return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
     unasked = model_info.rate(costs.SEARCH_SIZES) is not None

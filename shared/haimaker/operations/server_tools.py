@@ -123,8 +123,8 @@ class OwnTool(NamedTuple):
 
 
 def own_tools(body: JSON) -> OwnTools:
-    """Of a client's request, in OpenAI's format with the additions of others. Raises BadRequestError for more than any provider
-    takes."""
+    """The tools of a request that the provider runs itself, in OpenAI's format with the additions of others. Raises BadRequestError
+    for more than any provider takes."""
     found = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if len(found) > MAX_OWN_TOOLS:
         raise invalid_parameter("tools", f"it must have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
@@ -179,7 +179,7 @@ def _has_container(tool: JSON) -> bool:
 
 
 def container_gb(tool: JSON) -> int:
-    """Of memory, as `4g`, of the container in which a tool of OpenAI's runs code."""
+    """The memory of the container in which a tool of OpenAI's runs code, which a request says as `4g`."""
     held = tool.get("container") or tool.get("environment")
     said = held.get("memory_limit") if isinstance(held, dict) else None
     found = re.fullmatch(r"(\d{1,3})g", said) if isinstance(said, str) else None

@@ -118,7 +118,7 @@ class Usage:
 
     @property
     def passes(self) -> "tuple[Usage, ...]":
-        """This one and those beside it, each by itself."""
+        """This pass and those beside it, each by itself."""
         return (replace(self, beside=()), *self.beside) if self.beside else (self,)
 
     def at_tier(self, service_tier: str) -> "Usage":
@@ -168,7 +168,7 @@ def _searches(body: JSON) -> int:
 
 
 def _counts(body: JSON, **others: Any) -> Usage:
-    """Of one pass over a model, with other fields."""
+    """The counts of one pass over a model, with these fields besides."""
     details = as_object(body.get("prompt_tokens_details")) or as_object(body.get("input_tokens_details"))
     made = as_object(body.get("completion_tokens_details")) or as_object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
@@ -197,7 +197,7 @@ def _counts(body: JSON, **others: Any) -> Usage:
 
 
 def _with_passes(counted: Usage, iterations: Any) -> Usage:
-    """With what Anthropic's totals leave out. Of the passes that they have in them, each is priced by its own prompt.
+    """The usage with what Anthropic's totals leave out, and with its passes apart, since each is priced by its own prompt.
 
     https://platform.claude.com/docs/en/build-with-claude/compaction#usage, …/agents-and-tools/tool-use/advisor-tool
     """

@@ -183,7 +183,7 @@ class DynamoRecords:
         return [total(*place, sums[place]) for place in sorted(sums)]
 
     def _bounded(self, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
-        """Of one account only whole days are rolled up. Raises TooManyRecords."""
+        """The records of one account, a bounded number: only its whole days are rolled up. Raises TooManyRecords."""
         after: str | None = None
         for _ in range(MAX_SUMMED // PAGE_OF_ITEMS):
             found, after = self.page(account_id, since_s, until_s, after, PAGE_OF_ITEMS, newest_first=False)

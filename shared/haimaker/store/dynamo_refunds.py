@@ -80,7 +80,7 @@ def correct(
     total_nanousd: int,
     changes: Item,
 ) -> bool:
-    """As `Store.correct`: `changes` are the difference and what of it counts in this window."""
+    """Does what `Store.correct` says; `changes` are the difference and what of it counts in this window."""
     items = shards.read_all(account_id)
     if len(items) > 1:
         is_seen = sum(item["total_spend"] for item in items) == total_nanousd

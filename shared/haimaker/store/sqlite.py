@@ -284,13 +284,13 @@ class SQLiteStore:
 
     @contextmanager
     def _reading_page(self, operation: str) -> "Iterator[Execute]":
-        """For what is short, beside all else. Raises StoreUnavailable."""
+        """Lends a reader for a short read, beside all else. Raises StoreUnavailable."""
         with _failures(operation), self._pages.reading(PAGE_TIMEOUT_S) as execute:
             yield execute
 
     @contextmanager
     def _summing(self, operation: str) -> "Iterator[Execute]":
-        """For what may be long, one at a time. Raises StoreUnavailable, TooManyRecords."""
+        """Lends a reader for what may take long, one at a time. Raises StoreUnavailable, TooManyRecords."""
         with _failures(operation), self._sums.reading(sqlite_totals.TIMEOUT_S) as execute:
             yield execute
 

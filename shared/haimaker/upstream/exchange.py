@@ -124,7 +124,7 @@ class AttemptLoop:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
-        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
+        """The last error, with all attempts in it. SDKs would repeat them all, which is of use only where one is to wait."""
         info, day = self.attempt_logs[-1].attempt.model_info, time.strftime("%Y-%m-%d", time.gmtime())
         if error.status in (404, 410) and info.is_retired(day):
             error.message = f"{error.message} The model was retired on {info.deprecation_date}."
@@ -262,7 +262,7 @@ class Exchange:
             error.name_provider(attempt_log.attempt.provider.name)
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
-        """With what it cost in it, where it has a place for that."""
+        """A whole answer, with its cost where it has a place for that."""
         attempt_log = self.attempts.attempt_logs[-1]
         if self.request.delivers:
             delivered = self.attempts.call.deliver(result)
