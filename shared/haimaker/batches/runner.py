@@ -64,7 +64,13 @@ class BatchRunner:
         if self._found_place is None:
             directory = BatchDirectory(self._store.documents, _name_of(self._folder))
             self._found_place = Place(
-                *(self._store, directory, self._files, self._folder, self._worker, self._tasks.put, self._stopping)
+                self._store,
+                directory,
+                self._files,
+                folder=self._folder,
+                worker=self._worker,
+                put_task=self._tasks.put,
+                stopping=self._stopping,
             )
         return self._found_place
 

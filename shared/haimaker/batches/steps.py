@@ -205,7 +205,7 @@ class Steps:
             self._fail(batch, errors)
             return
         native = NativeSteps(self._tools, self._seconds_left).plan(
-            *(batch, checked.total, accounts[0], cutter.parts, lambda: self._seconds_left() < late_s)
+            batch, checked.total, accounts[0], cutter.parts, is_late=lambda: self._seconds_left() < late_s
         )
         self._parts.add(batch.id, cutter.parts)
         now_s = time.time()

@@ -104,8 +104,12 @@ class OwnTools(NamedTuple):
         counted = {name: most for name, most in fees.items() if most}
         only_searches = all(tool.fee == "web_searches" for tool in self.kinds)
         return ServerTools(
-            *(min(uses, most_calls or MAX_TURNS, MAX_TURNS), counted, advisors, self.compacts),
-            *(bool(self.kinds), only_searches),
+            min(uses, most_calls or MAX_TURNS, MAX_TURNS),
+            fees=counted,
+            advisors=advisors,
+            compacts=self.compacts,
+            fills_prompt=bool(self.kinds),
+            only_searches=only_searches,
         )
 
 
