@@ -143,9 +143,11 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    # Alibaba's: https://www.alibabacloud.com/help/en/model-studio/web-search
+    found = max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
     counted = _counts(
         body,
-        web_searches=max(_searches(body), to_count(uses, "web_search_requests"), int(size is not None)),
+        web_searches=max(found, to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),
@@ -160,11 +162,6 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
         is_refused=body.get("billed") is False,
     )
     return _with_passes(counted, body.get("iterations"))
-
-
-def _searches(body: JSON) -> int:
-    """As Perplexity and Alibaba count them: https://www.alibabacloud.com/help/en/model-studio/web-search"""
-    return max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
 
 
 def _counts(body: JSON, **others: Any) -> Usage:

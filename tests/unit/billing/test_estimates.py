@@ -351,10 +351,8 @@ BUILT_IN = [{"type": "builtin_function", "function": {"name": "$web_search"}}]
     ],
 )
 def test_what_is_asked_in_a_vendors_own_way_is_held(target: str, fields: JSON, rates: dict[str, str], held: int | None) -> None:
-    info = replace(CLAUDE, rates={**FOR_FREE, **rates}, max_input_tokens=100, max_output_tokens=10)
-    request, tried = (
-        chat_request(messages=[{"role": "user", "content": "Hi " * 100}], **fields, max_tokens=1),
-        attempt(target, model_info=info),
-    )
+    info = replace(CHEAP, rates={**FOR_FREE, **rates}, max_input_tokens=100, max_output_tokens=10)
+    request = chat_request(messages=[{"role": "user", "content": "Hi " * 100}], **fields, max_tokens=1)
+    tried = attempt(target, model_info=info)
     assert request.is_priced(tried) == (held is not None)
     assert bound_cost(request, [tried], DEFAULT).amount_nanousd == (held or 0)
