@@ -17,6 +17,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from haimaker.providers import registry
+from haimaker.providers.registry import INDEX
 from scripts import vendor_prices
 
 Row = dict[str, Any]
@@ -29,18 +31,13 @@ MAX_BYTES = 50_000_000
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
-PROVIDERS = re.compile(
-    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|cerebras|cloudflare|codestral"
-    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fireworks_ai|friendliai|gemini|groq"
-    r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
-    r"|sambanova|text-completion-openai|together_ai|vercel_ai_gateway|voyage|xai|zai"
-    r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
-)
-"""In the source's words. Of others the gateway has no API, or no need: what they charge stands in their answers."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
+    "fireworks_ai-embedding-models": "fireworks_ai",
+    "scx-ai": "scx_ai",
+    "text-completion-inception": "inception",
     "text-completion-openai": "openai",
 }
 """The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
@@ -67,7 +64,7 @@ RESOLUTIONS = {"0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 
 SEARCHES_ALWAYS = re.compile(r"openai/gpt-.*-search-(preview|api)")
 """Each request to these is billed as a search: https://platform.openai.com/docs/pricing"""
-IN_REGION = re.compile(r"bedrock/(anthropic\.claude-.*)")
+IN_REGION = re.compile(r"bedrock/((?:anthropic\.claude-|openai\.gpt-\d|amazon\.nova-2).*)")
 """A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
 https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
 
@@ -148,7 +145,10 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def is_served(key: str, row: Row) -> bool:
-    return bool(PROVIDERS.fullmatch(provider_of(row)) and MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
+    """Whether the gateway serves it, and has no other provider's name for its prices."""
+    provider = to_provider(provider_of(row))
+    ours = provider in INDEX and not registry.get(provider).catalog.priced_as
+    return ours and bool(MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
 
 
 def provider_of(row: Row) -> str:
@@ -245,7 +245,7 @@ def to_provider(source: str) -> str:
 def to_name(key: str, source: str) -> str:
     """`provider/model` in our names; one prefix is stripped, since a model's own name may repeat it (`perplexity/sonar`)."""
     provider = to_provider(source)
-    model = key.removeprefix(f"{provider}/")
+    model = key.removeprefix(f"{source if key.startswith(f'{source}/') else provider}/")
     qualified = QUALIFIED.fullmatch(model)
     if not qualified:
         return f"{provider}/{model}"
