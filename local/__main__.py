@@ -108,7 +108,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     except StoreUnavailable as error:
         if settings.store == "sqlite" and (problem := find_problem(settings.home)):
             return _fail(f"haimaker: {problem} Name another folder: HAIMAKER_HOME=... {START}")
-        where = f" (HAIMAKER_HOME is {settings.home})" if settings.store == "sqlite" else ""
+        where = f" (HAIMAKER_HOME is {settings.home}; haimaker doctor says more)" if settings.store == "sqlite" else ""
         return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, lambda _number, _frame: server.stop())
@@ -122,6 +122,8 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     server.serve(gateway, OwnProcessor(os.getppid() + worker.place if worker else os.getpid()))
     if runner:
         runner.stop(GRACE_S)
+    if gateway.unsettled:
+        gateway.unsettled.close()
     gateway.observer.close()
     return 0
 

@@ -17,7 +17,11 @@ def find_problem(home: Path) -> str | None:
         if not home.is_dir():
             return f"{home} is no folder."
         if not os.access(home, os.W_OK | os.X_OK):
-            return f"{home} can't be written: it is another user's."
+            reason = "its disk can only be read" if os.statvfs(home).f_flag & os.ST_RDONLY else "it is another user's"
+            return f"{home} can't be written: {reason}."
+        for file in home.glob("haimaker.*"):
+            if not os.access(file, os.R_OK | os.W_OK):
+                return f"{file} can't be written."
         disk = os.statvfs(home)
         return f"The disk of {home} is full." if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES else None
     above = next(parent for parent in home.absolute().parents if parent.exists())

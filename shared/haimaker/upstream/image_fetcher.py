@@ -85,7 +85,7 @@ class HeldBytes:
             self._bytes += number
 
     def give_back(self, number: int | None = None) -> None:
-        """So many, or all."""
+        """Gives back so many bytes, or all."""
         with self._lock:
             number = self._bytes if number is None else number
             self._bytes -= number
@@ -95,7 +95,7 @@ class HeldBytes:
 
 @dataclass(frozen=True, slots=True)
 class FetchBounds:
-    """Who the fetches of one request are for, when they have to be done, and what ends them before."""
+    """The bounds of one request's fetches: for whom they are, until when they have to be done, and what ends them before."""
 
     until_s: float
     """Monotonic."""
@@ -234,7 +234,7 @@ class _Reader(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class _Readable:
-    """As much of a socket as `http.client` needs for an answer."""
+    """What `http.client` needs of a socket to read an answer."""
 
     reader: _Reader
 
