@@ -150,6 +150,11 @@ def test_what_is_wrong_with_the_home_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
     assert find_problem(tmp_path) == f"{tmp_path} can't be written: it is another user's."
     assert find_problem(tmp_path / "a") == f"{tmp_path / 'a'} can't be made."
+    disk.f_flag = os.ST_RDONLY
+    assert find_problem(tmp_path) == f"{tmp_path} can't be written: its disk can only be read."
+    monkeypatch.setattr("os.access", lambda path, _: path == tmp_path)
+    (tmp_path / "haimaker.sqlite").touch()
+    assert find_problem(tmp_path) == f"{tmp_path / 'haimaker.sqlite'} can't be written."
 
 
 @pytest.mark.parametrize(
@@ -167,8 +172,3 @@ def test_a_home_that_can_not_be_made_is_no_reason_to_fail_there(tmp_path, monkey
     monkeypatch.setenv("TMPDIR", "")
     keep_temporary_files(Path("/dev/null/home"), [])
     assert os.environ["TMPDIR"] == ""
-    disk.f_flag = os.ST_RDONLY
-    assert find_problem(tmp_path) == f"{tmp_path} can't be written: its disk can only be read."
-    monkeypatch.setattr("os.access", lambda path, _: path == tmp_path)
-    (tmp_path / "haimaker.sqlite").touch()
-    assert find_problem(tmp_path) == f"{tmp_path / 'haimaker.sqlite'} can't be written."
