@@ -21,7 +21,8 @@ from haimaker.store import Account, Granted, ModelHold, ModelLimit, Record, Rese
 from haimaker.store.dynamodb import DynamoStore
 from tests.unit.store.conftest import START_S, TABLES, Clock, client
 
-SEEDS = range(int(os.environ.get("INTERLEAVINGS", "6")))
+SEEDS = range(int(os.environ.get("INTERLEAVINGS", "0"))) or (32, 91, 202, 221, 228, 302)
+"""Those that have found something."""
 FAULTS = {
     "throttled": (400, b'{"__type": "ProvisionedThroughputExceededException"}'),
     "failing": (500, b'{"__type": "InternalServerError"}'),
