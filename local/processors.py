@@ -48,7 +48,7 @@ def read_use() -> Use:
 
 
 class OwnProcessor:
-    """One of those that this process may use; `place` spreads several processes over them."""
+    """One of the processors that this process may use; `place` spreads several processes over them."""
 
     def __init__(self, place: int, read: Callable[[], Use] = read_use) -> None:
         self._read = read

@@ -112,8 +112,9 @@ class Workers:
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(status)
 
     def _replace(self, process: int, status: int) -> None:
@@ -124,7 +125,8 @@ class Workers:
         self._dead = [*self._dead, worker.ending][-MAX_REMEMBERED:]
         code = os.waitstatus_to_exitcode(status)
         cause = f"status {code}" if code >= 0 else signal.Signals(-code).name
-        print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a log on a full disk
+            print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
         if time.monotonic() - since_s < PAUSE_S:
             time.sleep(PAUSE_S)
         if not self._stopping:

@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 __all__ = [
-    "AfterValidator", "AliasChoices", "BaseModel", "BeforeValidator", "ConfigDict", "Field", "PydanticCustomError", "StrictBool",
+    "AfterValidator", "AliasChoices", "BaseModel", "BeforeValidator", "ConfigDict", "Field", "PydanticKnownError", "StrictBool",
     "StrictFloat", "StrictInt", "StrictStr", "ValidationError",
 ]  # fmt: skip
 
@@ -37,11 +37,10 @@ def _load_core() -> Any:
 
 
 if TYPE_CHECKING:
-    from pydantic_core import PydanticCustomError, PydanticKnownError, SchemaValidator, ValidationError
+    from pydantic_core import PydanticKnownError, SchemaValidator, ValidationError
 else:
     _core = _load_core()
-    PydanticCustomError, PydanticKnownError = _core.PydanticCustomError, _core.PydanticKnownError
-    SchemaValidator, ValidationError = _core.SchemaValidator, _core.ValidationError
+    PydanticKnownError, SchemaValidator, ValidationError = _core.PydanticKnownError, _core.SchemaValidator, _core.ValidationError
 
 if TYPE_CHECKING:
     from pydantic import (

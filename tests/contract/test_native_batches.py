@@ -250,7 +250,22 @@ def test_a_batch_that_a_provider_is_too_busy_for_is_sent_again(client: openai.Op
     assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (3, 1, [])
 
 
-@pytest.mark.parametrize("model", [kind for kind in KINDS if kind != CLAUDE])
+AZURE = "azure/gpt-4o"
+
+
+@pytest.mark.parametrize("becomes", [("pending", "error"), ("pending",)])
+def test_what_was_uploaded_and_can_not_be_used_is_answered_by_ordinary_requests(
+    becomes: tuple[str, ...], client: openai.OpenAI, upstream: FakeUpstream
+) -> None:
+    vendor = vendor_of(AZURE, upstream)
+    assert isinstance(vendor, AzureVendor)
+    vendor.becomes = becomes
+    batch = run(client, AZURE, "one", "two", "three")
+    assert (batch.request_counts.completed, len(vendor.ordinary), vendor.batches) == (3, 3, {})
+    assert "uploaded" in batch.model_extra["provider_batches"][0]["error"]
+
+
+@pytest.mark.parametrize("model", [*(kind for kind in KINDS if kind != CLAUDE), AZURE])
 def test_a_batch_that_fails_as_a_whole_is_answered_by_ordinary_requests(
     model: str, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:
@@ -259,6 +274,7 @@ def test_a_batch_that_fails_as_a_whole_is_answered_by_ordinary_requests(
     batch = run(client, model, "one", "two", "three")
     count = len(all_of(model, "123"))
     assert (batch.status, batch.request_counts.completed, len(vendor.ordinary)) == ("completed", count, count)
+    assert batch.model_extra["provider_batches"][0]["error"] == vendor.fails
     nothing_is_left(desk, key, batch)
 
 

@@ -103,6 +103,17 @@ def test_an_upload_that_is_cancelled_while_it_is_completed_leaves_no_file(
     assert client.files.list().data == []
 
 
+def test_a_completed_upload_is_told_again_where_its_owner_has_become_full(
+    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload, other = begin(client), begin(client)
+    parts = [client.uploads.parts.create(each.id, data=b"12345").id for each in (upload, other)]
+    done = client.uploads.complete(upload.id, part_ids=parts[:1])
+    monkeypatch.setattr("haimaker.stored_files.MAX_KEPT_BYTES", 5)
+    assert client.uploads.complete(upload.id, part_ids=parts[:1]) == done
+    assert code_of(lambda: client.uploads.complete(other.id, part_ids=parts[1:])) == (400, "file_storage_full")
+
+
 def test_nobody_promises_more_than_may_be_kept(client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("haimaker.stored_files.MAX_KEPT_BYTES", 1_000)
     first = begin(client, 600)

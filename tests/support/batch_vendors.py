@@ -216,9 +216,50 @@ class GroqVendor(OpenAIVendor):
 
 
 class AzureVendor(OpenAIVendor):
-    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said."""
+    """https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: files last 14 to 30 days, where that is said, and can be
+    used when they are processed. Statuses, codes and the form of errors are those of `authoring/stable/2024-10-21` in
+    https://github.com/Azure/azure-rest-api-specs/tree/main/specification/cognitiveservices/data-plane/AzureOpenAI."""
 
     prefix = ""
+
+    def __init__(self, answer: Answer, *, ends_at: int = 2) -> None:
+        super().__init__(answer, ends_at=ends_at)
+        self.file_states: dict[str, list[str]] = {}
+        """By the id of a file, its states to come, one look after another; the last one stays."""
+        self.becomes = ("pending", "running", "processed")
+
+    def route(self, call: Call) -> Reply:
+        if found := re.fullmatch(r"/v1/openai/v1/files/([\w-]+)", call.path):
+            assert (call.method, call.body) == ("GET", b"")
+            states = self.file_states[found[1]]
+            if len(states) > 1:
+                states.pop(0)
+            return Reply.json(200, self.show_file(found[1]))
+        return super().route(call)
+
+    def upload(self, call: Call) -> Reply:
+        super().upload(call)
+        file_id = next(reversed(self.files))
+        self.file_states[file_id] = list(self.becomes)
+        return Reply.json(201, self.show_file(file_id))
+
+    def show_file(self, file_id: str) -> JSON:
+        told = {"id": file_id, "object": "file", "purpose": "batch", "filename": "lines.jsonl", "created_at": 1}
+        return told | {"bytes": len(self.files[file_id]), "status": self.file_states[file_id][0]}
+
+    def create(self, body: JSON) -> Reply:
+        state = self.file_states[body["input_file_id"]][0]
+        if state != "processed":
+            message = f"The input file '{body['input_file_id']}' is in '{state}' state."
+            return Reply.json(400, {"error": {"code": "invalidPayload", "message": message}})
+        return super().create(body)
+
+    def show(self, batch: VendorBatch) -> JSON:
+        """What failed has one object as its errors' data, and lines are text."""
+        shown = super().show(batch)
+        if shown["errors"]:
+            shown["errors"]["data"] = {"code": "x", "message": batch.fails, "param": None, "line": "1"}
+        return shown
 
 
 class TogetherVendor(OpenAIVendor):
@@ -412,7 +453,7 @@ class MistralVendor(OpenAIVendor):
             "metadata": {},
             "output_file": shown["output_file_id"],
             "error_file": shown["error_file_id"],
-            "errors": [],
+            "errors": [{"message": batch.fails, "count": len(batch.requests)}] if batch.fails else [],
             "status": states.get(shown["status"], shown["status"].upper()),
             **{f"{name}_requests": counts.get(name, 0) for name in ("total", "completed", "failed")},
             "succeeded_requests": counts["completed"],

@@ -13,6 +13,7 @@ from haimaker.models.table import current_table
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
+from haimaker.store.sqlite_schema import SCHEMA_VERSION
 
 from ...environment import key_variables, misspelt
 from ...home import find_problem
@@ -83,6 +84,10 @@ def _health_of(file: str, size: int) -> Finding:
     try:
         connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
         try:
+            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+            if version > SCHEMA_VERSION:
+                fix = "Run the newer haimaker that changed it, or restore a backup: haimaker restore"
+                return wrong("database", f"{file}: version {version}, of a newer haimaker; this one reads {SCHEMA_VERSION}.", fix)
             ((said,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         finally:
             connection.close()

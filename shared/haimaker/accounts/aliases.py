@@ -99,7 +99,8 @@ def _all(store: Store, kind: str) -> Iterator[Balance]:
 
 
 def _has_name(balance: Balance) -> bool:
-    """Not what only stands for another key for a while, nor the settings' own key, which anew is called as before."""
+    """Whether an account keeps an alias to itself: the settings' own key does not, nor one that only stands for another key for a
+    while."""
     metadata = balance.account.metadata
     return bool(balance.account.alias) and SUCCESSOR not in metadata and metadata.get("source") != FROM_SETTINGS
 

@@ -78,7 +78,8 @@ class BatchFormat(Protocol):
     """What a module has. Some have more, where it takes more steps:
 
     to_preparation(call)            the call before the upload; 409 says that it was made before
-    to_readiness(file_id)           the call that asks whether what was uploaded can be used; `is_ready(body)` reads its answer
+    to_readiness(file_id)           the call that asks whether what was uploaded can be used, where that takes time
+    read_readiness(body)            its answer: ENDED if it can be, FAILED if it never will
     from_listing(body, status)      where the calls of `to_results` only tell where answers are: the calls that fetch them
     after_deletion(id, completed)   what has become of a batch that was cancelled, and is not there any more
     """
@@ -93,7 +94,7 @@ class BatchFormat(Protocol):
         """The call that begins it."""
 
     def read_batch(self, body: JSON) -> BatchStatus:
-        """Of what the call that begins a batch is answered, and each that asks how far it is. Raises KeyError."""
+        """The state that the answer tells, of the call that begins a batch or of one that asks how far it is. Raises KeyError."""
 
     def to_status(self, batch_id: str) -> UpstreamRequest: ...
 

@@ -85,7 +85,7 @@ def _format(request: SpeechRequest, dialect: Dialect, *, forced: bool) -> tuple[
 
 
 def _voice(body: JSON) -> str | None:
-    """By its name, or by the id of one of the client's own."""
+    """The voice that is asked for: its name, or the id of one of the client's own."""
     voice = body.get("voice")
     found = voice.get("id") if isinstance(voice, dict) else voice
     return found if isinstance(found, str) else None
@@ -112,7 +112,7 @@ def to_byte_stream(
     read_error: Callable[[object], ErrorFields],
     counted: str = "",
 ) -> ByteStream:
-    """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
+    """The sound of a provider that sends nothing but its bytes; the header `counted` has the characters that it bills."""
     characters = to_whole_number(answer.headers.get(counted, "")) or 0
     pieces = _bytes(answer, request.billed_usage(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

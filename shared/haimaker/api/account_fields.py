@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from haimaker.http.errors import BadRequestError, invalid_parameter, invalid_value
+from haimaker.http.errors import BadRequestError, invalid_value, unknown_parameter
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import (
@@ -35,7 +35,15 @@ USD = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MAX_BUDGET_USD)]
 Duration = Annotated[StrictStr, Field(pattern=f"^{DURATION}$", max_length=16)]
 Window = Annotated[StrictStr, Field(pattern=f"^({DURATION}|{MONTHS})$", max_length=16)]
 Lifetime = Annotated[StrictStr, Field(pattern=f"^(-1|{DURATION})$", max_length=16)]
-TeamId = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", max_length=128)]
+TEAM_ID = r"^[A-Za-z0-9._:@-]{1,128}$"
+TeamId = Annotated[StrictStr, Field(pattern=TEAM_ID, max_length=128)]
+PATTERNS = {
+    f"^{DURATION}$": "be a time such as 30s, 30m, 30h, 30d or 4w",
+    f"^({DURATION}|{MONTHS})$": "be a time such as 30s, 30m, 30h, 30d, 4w or 1mo",
+    f"^(-1|{DURATION})$": "be a time such as 30s, 30m, 30h, 30d or 4w, or -1",
+    TEAM_ID: "have up to 128 letters, digits and . _ : @ -",
+}
+"""By a text's pattern, what it must be or have."""
 
 
 def _to_number(value: object) -> object:
@@ -144,19 +152,11 @@ def parse(body: JSON, kind: type[AnyFields]) -> AnyFields:
         body = {name: value for name, value in body.items() if name not in WITHOUT_EFFECT}
     unknown = next((name for name in body if name not in kind.model_fields), None)
     if unknown is not None:
-        name = unknown[:100]
-        raise BadRequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+        raise unknown_parameter(unknown[:100])
     for name in ("metadata", "router_settings"):
         if len(dumps({name: body.get(name)})) > MAX_BYTES:
             raise BadRequestError(f"'{name}' may have at most {MAX_BYTES} bytes of JSON.", param=name, code="invalid_value")
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = "".join(map(str, first["loc"][:1]))[:100]  # of a name that is no text there is no place
-        if first["type"] == "string_pattern_mismatch":
-            expected = "a time is written as 30s, 30m, 30h, 30d or 4w"
-            if name.startswith("team"):
-                expected = "a team's id has up to 128 letters, digits and . _ : @ -"
-            raise invalid_parameter(name, expected) from None
-        raise_validation_error(error)
+        raise_validation_error(error, PATTERNS)

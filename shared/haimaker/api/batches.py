@@ -33,6 +33,7 @@ from haimaker.http.errors import (
     RequestTooLargeError,
     ServiceUnavailableError,
     missing_parameter,
+    unknown_parameter,
 )
 from haimaker.http.json import parse_json
 from haimaker.http.responses import json_response
@@ -50,7 +51,7 @@ MOST_OPEN = 100
 FIELDS = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after")
 MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
 SHOWN = (
-    "endpoint", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id", "created_at",
+    "endpoint", "model", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id", "created_at",
     "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at",
 )  # fmt: skip
 HAS_FILES = ("completed", "expired", "cancelled")
@@ -64,7 +65,7 @@ def create(services: "Services", request: Request) -> Response:
         if body.get(name) is None:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     if not isinstance(body["endpoint"], str) or body["endpoint"] not in ENDPOINTS:
         raise _invalid("endpoint", f"one of {', '.join(ENDPOINTS)}")
     if body["completion_window"] != COMPLETION_WINDOW:
@@ -119,10 +120,12 @@ def begin(
 
 
 def list_batches(services: "Services", request: Request) -> Response:
-    """GET /v1/batches, the newest first. Raises APIError."""
+    """GET /v1/batches, the newest first if not asked otherwise. Raises APIError."""
     account = authenticate(services, request)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
-    found, more = BatchDirectory(services.store.documents).page(owner_of(account), page.after, page.limit)
+    found, more = BatchDirectory(services.store.documents).page(
+        owner_of(account), page.after, page.limit, newest_first=page.newest_first
+    )
     service = batch_service(services)
     return json_response(to_list([to_json(service.with_progress(batch)) for batch in found], has_more=more))
 
@@ -165,7 +168,7 @@ def to_json(batch: Batch) -> JSON:
     """https://platform.openai.com/docs/api-reference/batch/object; `usage.cost` is what was spent so far, in USD."""
     body = batch.body
     read, cached, written, reasoning = body["tokens"]
-    shown = {name: body[name] for name in SHOWN}
+    shown = {name: body.get(name) for name in SHOWN}  # those of earlier releases have no model
     if batch.status not in HAS_FILES:
         shown |= {"output_file_id": None, "error_file_id": None}
     return {

@@ -50,8 +50,8 @@ def _health(services: "Services", request: Request) -> Response:
 
 
 def _caller(services: "Services", request: Request) -> "Account":
-    """Whose key a request has, or who is signed in to the console that it comes from. What generates or is charged asks for a key
-    itself. Raises APIError."""
+    """The account of a request's key, or of who is signed in to the console that it comes from. What generates or is charged asks
+    for a key itself. Raises APIError."""
     if services.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
         from haimaker.api import sign_in
 
@@ -61,7 +61,7 @@ def _caller(services: "Services", request: Request) -> "Account":
 
 
 def _models_handler(name: str) -> Handler:
-    """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
+    """A handler that lists models in the client's shape: for the stable version of its API Google's SDK asks at OpenAI's path."""
 
     def handle(services: "Services", request: Request) -> Response:
         from haimaker.api import models
@@ -111,7 +111,7 @@ def _docs(services: "Services", request: Request) -> Response:
 
 
 def _metrics(services: "Services", request: Request) -> Response:
-    """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
+    """Metrics for Prometheus, which has a token of its own: what collects metrics should hold no key."""
     from hmac import compare_digest
 
     from haimaker.observability.metrics import NAMESPACE
@@ -160,7 +160,7 @@ def _calculate(services: "Services", request: Request) -> Response:
 
 
 def _index(services: "Services", request: Request) -> Response:
-    """Who opens the address in a browser is led to the console; a program reads where things are."""
+    """The page at `/`: a browser is led to the console, a program reads where things are."""
     where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
     answer = json_response({"haimaker": where})
     return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from haimaker.api.files import (
-    LONGEST_NAME,
     authenticate,
     bounded,
     check_purpose,
@@ -23,15 +22,15 @@ from haimaker.api.files import (
     to_json,
 )
 from haimaker.blobs import BlobStore
-from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
+from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter, unknown_parameter
 from haimaker.http.json import parse_json
 from haimaker.http.multipart import UploadReader
 from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.settings.settings import Settings
 from haimaker.store import Store
-from haimaker.stored_files import FileDescription, StoredFile, owner_of
-from haimaker.stored_files.uploads import LASTS_S, MAX_PART_BYTES, Upload, UploadError, Uploads, expires_s, require_pending
+from haimaker.stored_files import LONGEST_NAME, FileDescription, StoredFile, file_name, owner_of
+from haimaker.stored_files.uploads import LASTS_S, MAX_PART_BYTES, PENDING, Upload, UploadError, Uploads, expires_s, require_pending
 
 if TYPE_CHECKING:
     from haimaker.services import Services
@@ -63,7 +62,7 @@ def create(services: "Services", request: Request) -> Response:
         if body.get(name) is None:
             raise missing_parameter(name)
     for name in body.keys() - {*FIELDS}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     for name in ("filename", "mime_type"):
         if not isinstance(body[name], str) or not 0 < len(body[name]) <= LONGEST_NAME:
             raise _invalid(name, f"a text of 1 to {LONGEST_NAME} characters")
@@ -72,7 +71,7 @@ def create(services: "Services", request: Request) -> Response:
         raise _invalid("bytes", "a whole number from 1")
     check_size(purpose, size, "bytes")
     lasts_s = read_lasts_s(body.get("expires_after"), "expires_after")
-    name = body["filename"].replace("\\", "/").rpartition("/")[2] or "file"
+    name = file_name(body["filename"])
     with _failures():
         upload = uploads.create(
             owner_of(account), FileDescription(name, purpose, body["mime_type"][:128], lasts_s), size, time.time()
@@ -100,14 +99,16 @@ def complete(services: "Services", request: Request) -> Response:
     body = parse_json(request.body)
     parts, md5 = body.get("part_ids"), body.get("md5")
     for name in body.keys() - {*COMPLETING}:
-        raise BadRequestError(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
+        raise unknown_parameter(name[:64])
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts) or len(set(parts)) < len(parts):
         raise _invalid("part_ids", "a list of ids of parts, each once")
     if md5 is not None and not isinstance(md5, str):
         raise _invalid("md5", "a text")
-    check_room(uploads.files, upload.owner, upload.body["size"])
+    now_s = time.time()
+    if upload.status(now_s) == PENDING:
+        check_room(uploads.files, upload.owner, upload.body["size"])
     with _failures():
-        file = uploads.complete(upload, parts, md5 or None, time.time())
+        file = uploads.complete(upload, parts, md5 or None, now_s)
     return json_response({**_to_json(upload, file), "status": "completed"})
 
 

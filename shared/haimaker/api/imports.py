@@ -68,8 +68,8 @@ def import_accounts(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _with_own_alias(store: Store, account: Account) -> Account:
-    """With the alias that it has, or if another one has that, with the beginning of its id behind it: a key that is left out would
-    be of no use to its people. Raises BadRequestError where that is another's too."""
+    """The account with its alias; if another has that, with the beginning of its id behind it: a key that is left out would be of
+    no use to its people. Raises BadRequestError where that is another's too."""
     try:
         aliases.claim(store, account)
     except BadRequestError:

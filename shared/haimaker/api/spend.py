@@ -17,6 +17,7 @@ from haimaker.api.account_filters import check_known
 from haimaker.api.spend_filters import DateRange, Filter, Page, grouping
 from haimaker.http.errors import BadRequestError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
+from haimaker.long_work import in_steps
 from haimaker.pricing.amounts import to_usd
 from haimaker.store import Account, Record, Store, TooManyRecords, ledger
 from haimaker.store.account_query import AccountQuery
@@ -126,13 +127,14 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     elif "others" not in others:
         rows, others["others"] = keep_top(rows, top)
     names |= {caller.id: caller}
+    shown = rows if daily else sum_over_days(rows)
     return {
         "object": "spend.report",
         "group_by": ",".join(name for name in (("day",) if daily else ()) + ((by,) if by != "day" else ())),
         "start_date": first_day,
         "end_date": last_day,
         **others,
-        "data": [_totals_row(total, by, names, daily=daily) for total in (rows if daily else sum_over_days(rows))],
+        "data": [_totals_row(total, by, names, daily=daily) for some in in_steps(shown) for total in some],
         "total": _amounts(whole),
     }
 
@@ -179,7 +181,7 @@ def by_key(store: Store, caller: Account, request: Request) -> JSON:
         balances = keys.find_visible(store, caller, highest_first, 0, limit)[0]
     else:
         balances = [get_account(store, caller.id)]
-    return {"object": "list", "data": [keys.to_json(balance) for balance in balances]}
+    return {"object": "list", "data": [keys.to_json(balance) for some in in_steps(balances) for balance in some]}
 
 
 def generation(store: Store, caller: Account, request: Request) -> JSON:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
-from haimaker.http.errors import BadRequestError, invalid_value
+from haimaker.http.errors import BadRequestError, invalid_value, unknown_parameter
 from haimaker.http.json import to_whole_number
 from haimaker.http.values import Request
 from haimaker.lean_dataclasses import dataclass
@@ -26,7 +26,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class DateRange(NamedTuple):
-    """From `since_s` until just before `until_s`, in seconds of the epoch."""
+    """The time from `since_s` until just before `until_s`, in seconds of the epoch."""
 
     since_s: float
     until_s: float
@@ -106,7 +106,7 @@ class Filter:
         """Reads the parameters of MATCHES and `status`. Raises BadRequestError, also for an unknown parameter."""
         named = {ALIASES.get(name, name): value for name, value in request.query.items() if value}
         if unknown := sorted(named.keys() - MATCHES.keys() - OTHER_PARAMETERS):
-            raise BadRequestError(f"Unknown parameter: '{unknown[0]}'.", param=unknown[0], code="unknown_parameter")
+            raise unknown_parameter(unknown[0])
         status = named.get("status")
         if status and status not in STATUSES:
             raise invalid_value("status", f"one of {', '.join(STATUSES)}")

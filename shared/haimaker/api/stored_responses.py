@@ -87,7 +87,7 @@ def resume(
 
 
 def _with_comparison(store: Store, account: Account, body: JSON) -> JSON:
-    """With the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
+    """The body with the provider's id of the response whose use of the cache is compared. Raises NotFoundError.
     https://platform.openai.com/docs/guides/prompt-caching"""
     options = body.get("prompt_cache_options")
     if not isinstance(options, dict) or options.get("comparison_response_id") is None:

@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
 
 class Work(Protocol):
-    """Of which a line is a part."""
+    """The batch, or the part of one, that a line belongs to."""
 
     @abstractmethod
     def begin_line(self, number: int, tries: int) -> str:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from haimaker.batches import MAX_LINES
-from haimaker.batches.lines import LineError, read_line
+from haimaker.batches.lines import LineError, RawLine, read_line
 from haimaker.http.errors import APIError
 from haimaker.http.values import JSON
 from haimaker.store import Account, Denied, Reservation, Store
@@ -24,31 +24,36 @@ class Checked(NamedTuple):
     total: int
     most_nanousd: int
     errors: list[JSON]
+    model: str | None = None
+    """That all of them name."""
 
 
-def check_lines(lines: Iterable[bytes], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
+def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
     """`bound` is the most that the body of a line may cost, and raises APIError; what is stuck is given up."""
-    seen, most_nanousd, errors, number = set[bytes](), 0, list[JSON](), -1
-    for number, raw in enumerate(lines):
+    seen, models, most_nanousd, errors, total = set[bytes](), set[object](), 0, list[JSON](), 0
+    for total, raw in enumerate(lines, 1):
         try:
-            if number >= MAX_LINES:
+            if total > MAX_LINES:
                 raise LineError("too_many_tasks", f"A batch may have {MAX_LINES} requests.")
-            line = read_line(raw, endpoint)
+            line = read_line(raw.data, endpoint)
             digest = blake2b(line.custom_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             if digest in seen:
                 message = f"The custom_id {line.custom_id[:64]!r} is there twice."
                 raise LineError("duplicate_custom_id", message, "custom_id")
             seen.add(digest)
             most_nanousd += _bound(line.body, bound)
+            if len(models) < 2 and isinstance(line.model, str | None):
+                models.add(line.model)
         except LineError as error:
-            errors.append(error.to_json(number + 1))
+            errors.append(error.to_json(raw.number))
             if len(errors) == MAX_ERRORS or error.code == "too_many_tasks":
                 break
         if is_stuck():
             break
-    if number < 0:
-        errors.append(LineError("empty_file", "The input file has no lines.").to_json(None))
-    return Checked(number + 1, most_nanousd, errors)
+    if not total:
+        errors.append(LineError("empty_file", "The input file has no lines.").to_json())
+    [model] = models if len(models) == 1 else [None]
+    return Checked(total, most_nanousd, errors, str(model) if model else None)
 
 
 def _bound(body: bytes, bound: Callable[[bytes], int]) -> int:
@@ -67,7 +72,13 @@ def open_pools(store: Store, batch_id: str, accounts: Sequence[Account], amount_
     now_s = time.time()
     for account in accounts:
         wanted = Reservation(
-            *(batch_id, account.id, account.version, amount_nanousd, 0, now_s, int(now_s) + POOL_DEADLINE_S),
+            batch_id,
+            account.id,
+            account.version,
+            amount_nanousd=amount_nanousd,
+            tokens=0,
+            now_s=now_s,
+            deadline_s=int(now_s) + POOL_DEADLINE_S,
         )
         denied = store.open_pool(wanted)
         if denied:
@@ -80,4 +91,4 @@ def pool_error(denied: Denied) -> JSON | None:
     if denied.reason in ("rpm", "tpm", "parallel", "version"):
         return None
     code = "insufficient_quota" if denied.reason == "budget" else denied.reason
-    return LineError(code, "The budget has less left than all requests of the batch may cost together.").to_json(None)
+    return LineError(code, "The budget has less left than all requests of the batch may cost together.").to_json()

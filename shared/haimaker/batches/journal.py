@@ -20,7 +20,7 @@ KINDS = (OUTPUT, ERROR)
 
 
 class Outcome(NamedTuple):
-    """Of a line: the kind of its row, what it cost, and its input, cached, output and reasoning tokens."""
+    """The outcome of a line: the kind of its row, what it cost, and its input, cached, output and reasoning tokens."""
 
     kind: str
     cost_nanousd: int
@@ -35,7 +35,7 @@ class Sums(NamedTuple):
 
 
 class Journal:
-    """Of one batch of `total` lines. Raises OSError."""
+    """The journal of `total` lines, in a file that is made or read. Raises OSError."""
 
     def __init__(self, path: Path, total: int) -> None:
         self._offsets, self._kinds = array("q", [-1]) * total, bytearray(total)

@@ -46,24 +46,34 @@ class LineError(Exception):
         super().__init__(message)
         self.code, self.param = code, param
 
-    def to_json(self, line: int | None) -> JSON:
+    def to_json(self, line: int | None = None) -> JSON:
+        """`line` is its number in the file, from 1: https://platform.openai.com/docs/api-reference/batch/object"""
         return {"code": self.code, "message": str(self), "param": self.param, "line": line}
+
+
+class RawLine(NamedTuple):
+    number: int
+    """In the file, from 1; blank lines are counted."""
+    start: int
+    """Where it begins in the file."""
+    data: bytes
 
 
 def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a file as it comes, without those that are blank. One that is too long ends at MAX_LINE_BYTES + 1."""
-    return (line for _, line in split_at(pieces))
+    return (line.data for line in split_at(pieces))
 
 
-def split_at(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The same, each with where it begins in the file."""
-    rest, start, length = bytearray(), 0, 0
+def split_at(pieces: Iterable[bytes]) -> Iterator[RawLine]:
+    """The same, each with where it is in the file."""
+    rest, number, start, length = bytearray(), 1, 0, 0
     for piece in pieces:
         *ended, last = piece.split(b"\n")
         for end in ended:
             rest += end
             if rest.strip():
-                yield start, bytes(rest[: MAX_LINE_BYTES + 1])
+                yield RawLine(number, start, bytes(rest[: MAX_LINE_BYTES + 1]))
+            number += 1
             start += length + len(end) + 1
             length = 0
             rest.clear()
@@ -72,7 +82,7 @@ def split_at(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         if length > MAX_LINE_BYTES:
             del rest[MAX_LINE_BYTES + 1 :]
     if rest.strip():
-        yield start, bytes(rest)
+        yield RawLine(number, start, bytes(rest))
 
 
 def read_line(raw: bytes, endpoint: str) -> Line:
@@ -101,6 +111,15 @@ def read_line(raw: bytes, endpoint: str) -> Line:
     if body.get("stream"):
         raise LineError("invalid_value", "A batch has no streams: leave 'stream' out.", "body.stream")
     return Line(custom_id, dumps(body), body.get("model"))
+
+
+def custom_id_of(raw: bytes) -> str | None:
+    """The custom id of a line that may be no valid request. None if it has none."""
+    try:
+        custom_id = parse_json(raw).get("custom_id")
+    except BadRequestError:
+        return None
+    return custom_id if isinstance(custom_id, str) and custom_id else None
 
 
 def answer_row(custom_id: str, request_id: str, status: int, body: bytes) -> bytes:

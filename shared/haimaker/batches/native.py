@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from haimaker.adapters import batch_formats
 from haimaker.adapters.batch_formats import BatchCall, BatchFormat, BatchItem, BatchStatus
@@ -44,6 +44,8 @@ UNREAD = (*FOLLOWED, ENDED)
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 10.0, 300.0, 1.5
 MOST_TRIES = 5
 """Of sending a part at which its provider fails or is busy; of reading what the provider does not know."""
+MOST_WAITS = 12
+"""For what was uploaded, until it can be used: half an hour."""
 MOST_LOOKS, MOST_SENDS = 3, 3
 """For a batch that may have begun; then it has not. How often one is asked for that does not begin."""
 LAST_S = 7_200
@@ -128,7 +130,8 @@ class NativePart(NamedTuple):
         return int(number) if name == self.name and number.isascii() and number.isdigit() and len(number) < 10 else None
 
     def request_id(self, line: int) -> str:
-        """As which a line's answer is settled: the same however often it is read, so that it is charged once."""
+        """The id of the request as which a line's answer is settled: the same however often it is read, so that it is charged
+        once."""
         return f"{self.name[:8]}-{self.name[8:12]}-4{self.name[12:15]}-a{self.name[15]}00-{line:012x}"
 
 
@@ -147,7 +150,7 @@ class PartLines(Protocol):
 
 
 class PartFiles(PartLines, Protocol):
-    """Where they are put together."""
+    """Files in which the lines of parts are put together."""
 
     def append(self, name: str, line: bytes) -> None: ...
 
@@ -217,8 +220,8 @@ class PartFollower:
         rules = self.calls.rules(part.provider)
         wire, call = batch_formats.find(rules.format), self.call(part, rules)
         part = self._upload(part, wire, call)
-        if not self._is_ready(part, wire, part.file_id):
-            return part._replace(state=REFUSED if part.tries >= MOST_TRIES else PLANNED, error="What was uploaded is not ready.")
+        if not self._is_ready(part, wire, rules, part.file_id):
+            return part._replace(state=REFUSED if part.tries >= MOST_WAITS else PLANNED, error="What was uploaded is not ready.")
         tries, part = part.tries, part._replace(state=SENDING, begun_s=time.time(), tries=0, sends=part.sends + 1)
         self.save(part)
         try:
@@ -231,10 +234,14 @@ class PartFollower:
             return part._replace(error=_text(error))
         return self._with_status(part._replace(state=RUNNING, batch_id=status.id, error=""), status)
 
-    def _is_ready(self, part: NativePart, wire: BatchFormat, file_id: str) -> bool:
+    def _is_ready(self, part: NativePart, wire: Any, rules: NativeBatches, file_id: str) -> bool:
         """Raises Refused, Unsure, APIError."""
-        to_readiness = getattr(wire, "to_readiness", None)
-        return to_readiness is None or wire.is_ready(self._ask(part, to_readiness(file_id)))  # type: ignore[attr-defined]
+        if not rules.files_take_time:
+            return True
+        state = wire.read_readiness(self._ask(part, wire.to_readiness(file_id)))
+        if state == batch_formats.FAILED:
+            raise Refused("What was uploaded can't be used.")
+        return bool(state == batch_formats.ENDED)
 
     def _upload(self, part: NativePart, wire: BatchFormat, call: BatchCall) -> NativePart:
         """Raises Refused, Unsure, APIError."""
@@ -247,7 +254,7 @@ class PartFollower:
                 if error.status != EXISTS:
                     raise
                 file_id = wire.read_upload({}, call)
-                if self._is_ready(part, wire, file_id):  # whoever died had uploaded it
+                if self._is_ready(part, wire, call.rules, file_id):  # whoever died had uploaded it
                     return part._replace(file_id=file_id)
                 if part.tries < MOST_LOOKS:
                     raise  # it may have been

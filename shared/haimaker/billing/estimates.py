@@ -103,7 +103,7 @@ def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanous
 
 
 def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
-    """Of all calls that it takes together; None where the price is not known."""
+    """The most that all calls of a request may cost together; None where the price is not known."""
     found = [
         (costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info), number)
         for part, number in request.alike_parts(attempt)

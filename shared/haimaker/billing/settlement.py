@@ -105,9 +105,12 @@ class Settlement:
         with self._lock:
             if self.record is None:
                 self.record = self._record(status, now_s, error)
-                used = 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
-                self._store(self.record, used)
+                self._store(self.record, self.tokens_used())
             return self.record
+
+    def tokens_used(self) -> int:
+        """The tokens that count against the minute's limit."""
+        return 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
 
     def outline(self) -> Record:
         """What the record would be if it was settled now."""

@@ -97,6 +97,11 @@ def invalid_value(param: str, expected: str) -> BadRequestError:
     return invalid_parameter(param, f"it must be {expected}")
 
 
+def unknown_parameter(param: str) -> BadRequestError:
+    """The error for a parameter that nobody knows, where each of them has to be known."""
+    return BadRequestError(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+
+
 def missing_parameter(param: str) -> BadRequestError:
     """The error for a parameter that has to be there."""
     return BadRequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")

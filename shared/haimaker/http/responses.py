@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
-
-STEP = 20
-"""Entries of a list that are encoded at once."""
+from haimaker.long_work import STEP, in_steps
 
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:
@@ -16,7 +14,8 @@ def error_response(error: APIError, body: JSON | None = None) -> Response:
 
 
 def origin_of(headers: Mapping[str, str]) -> str:
-    """Where a request's client reaches this gateway, such as `http://127.0.0.1:8000`; empty where it does not say."""
+    """The address at which a request's client reaches this gateway, such as `http://127.0.0.1:8000`; empty where it does not
+    say."""
     host = headers.get("host")
     scheme = headers.get("x-forwarded-proto", "http").partition(",")[0].strip().lower()
     return f"{scheme if scheme in ('http', 'https') else 'http'}://{host}" if host else ""
@@ -27,10 +26,9 @@ def json_response(body: JSON | list[JSON]) -> Response:
 
 
 def _encode(body: JSON | list[JSON]) -> bytes:
-    """In steps, where a list is long: the encoder lets no other thread do anything before it has done."""
+    """The JSON of a body, made in steps where a list is long: the encoder lets no other thread run before it has done."""
     if isinstance(body, list):
-        steps = (dumps(body[begin : begin + STEP])[1:-1] for begin in range(0, len(body), STEP))
-        return b"[" + b",".join(steps) + b"]"
+        return b"[" + b",".join(dumps(some)[1:-1] for some in in_steps(body)) + b"]"
     if all(not isinstance(value, list) or len(value) <= STEP for value in body.values()):
         return dumps(body)
     fields = (

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from haimaker.lean_dataclasses import dataclass, field
 
 JSON = dict[str, Any]
+ANTHROPIC = "anthropic-version"
+"""The header by which Anthropic's clients are known."""
 
 
 class ProviderAnswer(NamedTuple):

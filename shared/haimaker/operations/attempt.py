@@ -37,7 +37,7 @@ class Attempt:
         object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
 
     def copy(self, **changes: Any) -> "Attempt":
-        """With other values of fields that its traits do not depend on, which `replace` would look up again."""
+        """A copy with other values of fields on which its traits do not depend; `replace` would look these up again."""
         made = object.__new__(Attempt)
         object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
         return made

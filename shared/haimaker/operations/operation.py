@@ -196,7 +196,7 @@ class OperationRequest:
         return False
 
     def without(self, names: Collection[str]) -> Self:
-        """Without fields that are for the gateway itself."""
+        """The request without fields that are for the gateway itself."""
         body = {name: value for name, value in self.body.items() if name not in names}
         if self.original is None:
             return replace(self, body=body)
@@ -225,7 +225,7 @@ class OperationRequest:
         """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
 
     def estimate_prompt(self, attempt: Attempt) -> int:
-        """Of that, the tokens of the prompt."""
+        """The tokens of the prompt in `estimate_usage`."""
         return self.estimate_usage(attempt).prompt
 
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
@@ -275,11 +275,12 @@ class OperationRequest:
         return attempt.provider.limits.inlines_images
 
     def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
-        """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
+        """The request with data URLs for images that are links, for a target that takes no links. `data_url` makes one of a link
+        and its place."""
         return self
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
-        """As several requests, for a target that takes at most `at_once` inputs, or gives so many results, in one call."""
+        """Splits the request for a target that takes at most `at_once` inputs, or gives so many results, in one call."""
         return [self]
 
     def merge(self, results: Sequence[Result]) -> Result:

@@ -99,6 +99,9 @@ PROVIDER = Provider(
         lacks=("service_tier",),
         needs_deployment=True,
         files_last_s=14 * 86_400,
+        # A batch of a file that is still "pending" is refused.
+        # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch#track-file-upload-status
+        files_take_time=True,
         path="/openai/v1{path}",
         url_prefix="",
     ),

@@ -55,6 +55,7 @@ PROVIDER = Provider(
         percent=50,
         lacks=("service_tier",),
         needs=("account",),
+        files_take_time=True,
         hosts={"control": Provider("fireworks_ai", endpoint=Endpoint("https://api.fireworks.ai/v1"))},
     ),
 )

@@ -333,8 +333,8 @@ class NativeBatches:
     """Of an uploaded file, and where it is uploaded."""
     files_last_s: int = 0
     """After which what is uploaded, and the answers, are deleted there, where that can be asked for."""
-    names_file: bool = False
-    """Whether the name of the file stands in a field of its own as well."""
+    files_take_time: bool = False
+    """Whether what is uploaded can't be used at once: it is asked for until it can."""
     lines_have_url: bool = True
     """Whether each line says its method and path, and which one follows `url_prefix`."""
     url_prefix: str = "/v1"

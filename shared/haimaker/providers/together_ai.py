@@ -41,7 +41,6 @@ PROVIDER = Provider(
         models=("meta-llama/Llama-3.3-70B-Instruct-Turbo",),
         upload="/files/upload",
         purpose="batch-api",
-        names_file=True,
         lines_have_url=False,
     ),
 )

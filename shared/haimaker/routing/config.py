@@ -60,7 +60,7 @@ NO_ROUTE = Route(())
 
 
 class CircuitBreakerSettings(NamedTuple):
-    """After how many failures a target's circuit opens, and for how long. https://martinfowler.com/bliki/CircuitBreaker.html"""
+    """How many failures open a target's circuit, and for how long it is open. https://martinfowler.com/bliki/CircuitBreaker.html"""
 
     failures: int = 3
     """In a row."""

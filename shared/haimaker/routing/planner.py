@@ -141,8 +141,8 @@ class Planner:
     def _within_budget(
         self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: Affordable
     ) -> Plan:
-        """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
-        others."""
+        """Where an account has a budget, also one of a model alone, leaves out targets without a known price, and limits the output
+        of the others."""
         full_name = self.router.full_name
         counted = model_limits.targets_with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
         if not counted:

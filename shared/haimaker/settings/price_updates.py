@@ -57,7 +57,8 @@ class PriceUpdates:
             self._thread.start()
 
     def finish(self, timeout_s: float) -> None:
-        """After an answer, in a function that is frozen then: asks for the first time, and waits for what is asked beside it."""
+        """Called after an answer, in a function that is frozen then: asks for the first time, and waits for what is asked beside
+        it."""
         if self.used and not self._has_asked:
             self.refresh()
         if self._thread:

@@ -283,7 +283,7 @@ def _with_batch_bucket(config: Config, env: Mapping[str, str]) -> Config:
 
 
 def _processors() -> int:
-    """As many as this process may use, at most MAX_AUTO_WORKERS; in a container, as its limit says.
+    """The processors that this process may use, at most MAX_AUTO_WORKERS; in a container as its limit says.
     https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files"""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = CPU_LIMIT.read_text().split() if CPU_LIMIT.is_file() else []

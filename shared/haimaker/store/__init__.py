@@ -112,7 +112,7 @@ class Account:
 
     @property
     def owner_id(self) -> str:
-        """By which what it keeps is found, whatever secret it has now."""
+        """The id by which its files and batches are found, whatever secret it has now."""
         return self.replaces[0] if self.replaces else self.id
 
     def has_been(self, account_id: str) -> bool:
@@ -274,6 +274,10 @@ class StoreThrottled(StoreUnavailable):
     """Whether every try was refused, so that nothing was written."""
 
 
+class StoreFull(StoreUnavailable):
+    """The store has no room for what was to be written: the disk is full. Nothing was written."""
+
+
 class TooManyRecords(Exception):
     """What was asked for is more than can be added up while its client waits."""
 
@@ -303,8 +307,8 @@ class Store(Protocol):
         """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
 
     def find_accounts(self, query: "AccountQuery", offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
-        """So many of the accounts that a query finds, after as many, and how many it finds in all. The number of all of a kind may
-        have those in it that only stand for another one."""
+        """At most `limit` of the accounts that a query finds, from `offset` on, and how many it finds in all. The number of all of
+        a kind may have those in it that only stand for another one."""
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         """Grants the reservation if every limit allows it, in one write that checks and reserves. On the way it renews a budget

@@ -89,6 +89,10 @@ class Shards:
         number = self.number(reservation.account_id)
         return self._asked.get(_asked(reservation), crc32(reservation.request_id.encode()) % number if number > 1 else 0)
 
+    def is_held(self, reservation: Reservation) -> bool:
+        item = self.calls.get(self.table, tables.key(reservation.account_id, self.home(reservation)))
+        return item is not None and reservation.request_id in item["holds"]
+
     def keep_home(self, reservation: Reservation, shard: int) -> None:
         """Remembers where a request was whose answer may be lost."""
         if len(self._asked) >= MAX_ASKED:

@@ -254,6 +254,13 @@ def free_record(reservation: Reservation) -> Record:
     return replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
 
 
+def first_payer(reservation: Reservation) -> str | None:
+    """The account on which a request reserved first, and gives back first, where it is another than this one: if that has nothing
+    reserved for it any more, and there is no record, then the request was given back, and this account not reached."""
+    first, *_ = reservation.billed or (reservation.account_id,)
+    return first if first != reservation.account_id else None
+
+
 def with_account(kept: Record, reservation: Reservation) -> Record | None:
     """A lost request's record with one more charged account; None if the record names it already or is not of a lost request."""
     charged = kept.detail.get("charged", [])

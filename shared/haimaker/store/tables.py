@@ -173,7 +173,7 @@ def shard_name(account_id: str, shard: int) -> str:
 
 
 def account_and_shard(item: Item) -> tuple[str, int]:
-    """Whose an item is, and which of its shards, 0 for the account's own."""
+    """The account of an item, and its shard, 0 for the account's own."""
     return split_name(item["pk"])
 
 
@@ -280,7 +280,7 @@ def balance(item: Item, now_s: float) -> Balance:
 
 
 def total_balance(items: Sequence[Item], now_s: float) -> Balance:
-    """Of an account with all of its shards, its own item first."""
+    """The balance of an account with all of its shards, of which its own item is the first."""
     first, *rest = (balance(item, now_s) for item in items)
     return replace(
         first,

@@ -61,7 +61,7 @@ def amounts_of(status: str, cost_nanousd: int, detail: JSON) -> Mapping[str, int
 
 
 def truncate_name(name: str) -> str:
-    """As much of a name as fits into a key, in characters that UTF-8 has."""
+    """The beginning of a name, as much as fits into a key, in characters that UTF-8 has."""
     return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
 
 

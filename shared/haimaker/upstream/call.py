@@ -121,7 +121,7 @@ class UpstreamCall:
         return delivery.deliver(result, getattr(self.request, "response_format", None))
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
-        """For images that are fetched from where they are."""
+        """The bounds of fetching images that are links."""
         from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
         if self._held is None:
@@ -259,7 +259,7 @@ class UpstreamCall:
     def _events(
         self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
     ) -> Generator[StreamEvent, None, None]:
-        """Those of a stream, or of an answer that is none: a list of what its events would hold, or whole."""
+        """The events of an answer that is a stream, a list of what its events would hold, or whole."""
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 body = self._body(attempt_log, part, response)
@@ -346,7 +346,7 @@ def _close(response: UpstreamResponse) -> None:
 
 
 def read_beginning(pieces: Iterator[bytes]) -> bytes:
-    """As much of an error's body as can matter."""
+    """The beginning of an error's body, as much as can matter."""
     raw = bytearray()
     for piece in pieces:
         raw += piece

@@ -36,6 +36,7 @@ from haimaker.store import Record
 from haimaker.upstream.call import UpstreamCall
 
 if TYPE_CHECKING:
+    from haimaker.billing.unsettled import Unsettled
     from haimaker.content.transcript import Conversation
 
 STREAM = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
@@ -125,7 +126,7 @@ class AttemptLoop:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
-        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
+        """The last error, with all attempts in it. SDKs would repeat them all, which is of use only where one is to wait."""
         info, day = self.attempt_logs[-1].attempt.model_info, time.strftime("%Y-%m-%d", time.gmtime())
         if error.status in (404, 410) and info.is_retired(day):
             error.message = f"{error.message} The model was retired on {info.deprecation_date}."
@@ -183,6 +184,8 @@ class Exchange:
     """For a key whose prompts and answers are kept."""
     deferral: "Deferral | None" = None
     """For a response that its provider makes in the background."""
+    unsettled: "Unsettled | None" = None
+    """What settles it later, if the store fails: in a process that goes on."""
     sent_events: int = 0
     _sent_bytes: int = 0
     """Of the body."""
@@ -245,16 +248,15 @@ class Exchange:
             self.deferral.end()
         if first:
             self.observer.request(record, self.settlement.attempt_logs, self.attempts.call.headers)
-            for alert in self.settlement.alerts:
-                is_key = alert.account_id == record.account_id
-                name = record.detail["key_alias"] or record.detail["key_name"] if is_key else ""
-                self.observer.budget_alert(alert, name or "")
+            self.observer.budget_alerts(record, self.settlement.alerts)
         if first and status == "ok":
             attempt_log = self.attempts.attempt_logs[-1]
             written = attempt_log.tokens.completion if attempt_log.tokens else 0
             self.attempts.health.latency.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
+            if self.unsettled:
+                self.unsettled.add(self.settlement)
         return record
 
     def _name_provider(self, error: APIError) -> None:
@@ -262,7 +264,7 @@ class Exchange:
             error.name_provider(attempt_log.attempt.provider.name)
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
-        """With what it cost in it, where it has a place for that."""
+        """A whole answer, with its cost where it has a place for that."""
         attempt_log = self.attempts.attempt_logs[-1]
         if self.request.delivers:
             delivered = self.attempts.call.deliver(result)

@@ -14,7 +14,7 @@ from haimaker.lean_dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Shares:
-    """At most `total` at once, and at most `each` of one owner."""
+    """Shares that are lent: at most `total` at once, and at most `each` to one owner."""
 
     what: str
     """In words, for who is refused."""
@@ -25,7 +25,7 @@ class Shares:
 
     @contextmanager
     def reservation(self, owner: str) -> Iterator[None]:
-        """For the time of a block. Raises GatewayBusyError."""
+        """Takes a share for the time of a block. Raises GatewayBusyError."""
         self.take(owner)
         try:
             yield

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from haimaker.http.json import MAX_TOKEN_IDS
 from haimaker.lean_dataclasses import dataclass
-from haimaker.lean_pydantic import AfterValidator, Field, PydanticCustomError, StrictInt, StrictStr
+from haimaker.lean_pydantic import AfterValidator, Field, PydanticKnownError, StrictInt, StrictStr
 
 MAX_TEXT = 8 * 1024 * 1024
 """Characters: more than a request can have bytes, whose limit is what bounds a text."""
@@ -29,7 +29,7 @@ class AtMost:
 
     def __call__(self, text: str) -> str:
         if len(text) > self.length:
-            raise PydanticCustomError("string_too_long", f"String should have at most {self.length} characters")
+            raise PydanticKnownError("string_too_long", {"max_length": self.length})
         return text
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from haimaker.batches import Batch, BatchDirectory
-from haimaker.batches.lines import MAX_LINE_BYTES, LineError, answer_row, read_line, split
+from haimaker.batches.lines import MAX_LINE_BYTES, LineError, answer_row, read_line, split, split_at
 from haimaker.store.sqlite import SQLiteStore
 
 FILE = b'{"a": 1}\r\n\n  \n{"b": "\xc3\xbc"}\n{"c": 3}'
@@ -14,7 +14,10 @@ FILE = b'{"a": 1}\r\n\n  \n{"b": "\xc3\xbc"}\n{"c": 3}'
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 def test_lines_are_the_same_in_pieces_of_any_size(size: int) -> None:
     pieces = [FILE[at : at + size] for at in range(0, len(FILE), size)]
-    assert list(split(pieces)) == [b'{"a": 1}\r', b'{"b": "\xc3\xbc"}', b'{"c": 3}']
+    found = list(split_at(pieces))
+    assert [line.data for line in found] == [b'{"a": 1}\r', b'{"b": "\xc3\xbc"}', b'{"c": 3}']
+    assert [line.number for line in found] == [1, 4, 5]
+    assert all(FILE[line.start :].startswith(line.data) for line in found)
 
 
 def test_a_line_without_end_is_not_held() -> None:

@@ -110,9 +110,10 @@ def test_a_wrong_field_is_named_as_openai_does(change: dict[str, Any], param: st
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"temperature": "1"}, "Input should be a valid integer or a valid number."),
-        ({"stop": 1}, "Input should be a valid string or a valid list."),
-        ({"n": -1}, "Input should be greater than or equal to 1."),
+        ({"temperature": "1"}, "it must be a number."),
+        ({"stop": 1}, "it must be a string or a list."),
+        ({"stop": ["a", 3]}, "it must be a string, or 'stop[1]' must be a string."),
+        ({"n": -1}, "it must be at least 1."),
     ],
 )
 def test_all_that_a_value_may_be_is_said(change: dict[str, Any], said: str) -> None:

@@ -1,10 +1,10 @@
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from haimaker.models import catalog
+from haimaker.providers.registry import all_providers
 from scripts import build_prices, vendor_prices
 from scripts.vendor_prices import Priced
 
@@ -33,8 +33,8 @@ def vendors_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def table(models: dict[str, build_prices.Row]) -> dict[str, build_prices.Row]:
-    rows = (line.rstrip("\n").split("\t") for line in build_prices.lines(models, "2026-11-29", "a sample"))
-    return {name: json.loads(row) for name, row in rows if name != "#"}
+    built = build_prices.build_table(models, "2026-11-29", "a sample")
+    return {name: row for name, row in built.items() if name != "#"}
 
 
 @pytest.mark.usefixtures("vendors_say_nothing")
@@ -69,12 +69,34 @@ def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Pat
         ("vertex_ai/claude-opus-5@default", "vertex_ai-anthropic_models", "vertex_ai/claude-opus-5@default"),
         ("gemini-2.5-pro", "vertex_ai-language-models", "vertex_ai/gemini-2.5-pro"),
         ("babbage-002", "text-completion-openai", "openai/babbage-002"),
+        ("baseten/zai-org/GLM-5.3", "baseten", "baseten/zai-org/GLM-5.3"),
+        ("scx-ai/gpt-oss-120b", "scx-ai", "scx_ai/gpt-oss-120b"),
+        ("fireworks-ai-embedding/e", "fireworks_ai-embedding-models", "fireworks_ai/fireworks-ai-embedding/e"),
+        ("text-completion-inception/mercury", "text-completion-inception", "inception/mercury"),
         ("perplexity/perplexity/sonar", "perplexity", "perplexity/perplexity/sonar"),
         ("together_ai/meta-llama/Llama-3-8b", "together_ai", "together_ai/meta-llama/Llama-3-8b"),
     ],
 )
 def test_names_are_ours(key: str, source: str, name: str) -> None:
     assert build_prices.to_name(key, source) == name
+
+
+@pytest.mark.parametrize(
+    ("source", "served"),
+    [
+        ("bedrock_mantle", True),
+        ("wandb", True),
+        ("vertex_ai-zai_models", True),
+        ("watsonx", False),
+        ("qwen_ai_platform", False),
+        ("bedrock_invoke", False),
+        ("github_copilot", False),
+        ("", False),
+    ],
+)
+def test_each_provider_of_the_gateway_has_its_prices_under_one_name(source: str, served: bool) -> None:
+    assert build_prices.is_served("m", {"litellm_provider": source, "mode": "chat"}) is served
+    assert not build_prices.is_served("m", {"litellm_provider": source, "mode": "video_generation"})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +170,35 @@ def test_the_table_has_what_the_vendors_say(priced: Priced) -> None:
         found = catalog.find_model(provider, model)
         assert found is not None, name
         assert found.mode == priced.mode
-        assert found.variant(line).rates.items() >= rates.items(), name
+        assert found.variant(line).rates.items() >= {field: rate for field, rate in rates.items() if "cost" in field}.items(), name
+
+
+def test_what_the_vendors_say_is_put_into_the_table_and_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committed, table = build_prices.TABLE.read_bytes(), tmp_path / "models.tsv"
+    table.write_bytes(committed)
+    build_prices.main(["--vendors", "--to", str(table)])
+    assert table.read_bytes() == committed
+    new = {"acme/acme-1": {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.000002", "max_input_tokens": 128000}}
+    known = {"openai/gpt-4o": {"input_cost_per_token": "7"}}
+    monkeypatch.setattr(vendor_prices, "PRICED", (Priced("https://docs.acme.example/prices", "chat", new | known),))
+    build_prices.main(["--vendors", "--to", str(table)])
+    before, after = (build_prices.read_table(path) for path in (build_prices.TABLE, table))
+    assert {name: row for name, row in after.items() if before.get(name) != row} == {
+        "acme/acme-1": {
+            "max_input_tokens": 128000,
+            "mode": "chat",
+            "rates": {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.000002"},
+            "supports": [],
+        },
+        "openai/gpt-4o": before["openai/gpt-4o"] | {"rates": {"input_cost_per_token": "7"}},
+    }
+
+
+def test_every_model_of_the_table_is_of_a_provider_that_is_served() -> None:
+    served = {provider.catalog.priced_as or provider.name for provider in all_providers()}
+    assert {name.partition("/")[0] for name in build_prices.read_table(build_prices.TABLE)} <= served | {"#"}
 
 
 @pytest.mark.usefixtures("vendors_say_nothing")
@@ -189,14 +239,14 @@ def test_what_no_request_can_name_is_left_out() -> None:
         ),
         (
             {
-                "fal_ai/b": {
-                    "litellm_provider": "fal_ai",
+                "gemini/b": {
+                    "litellm_provider": "gemini",
                     "mode": "image_generation",
                     "output_cost_per_image": "0.08",
                     "output_cost_per_image_2K": "0.12",
                 }
             },
-            "fal_ai/b#2048-x-2048",
+            "gemini/b#2048-x-2048",
             {"output_cost_per_image": "0.12"},
         ),
     ],

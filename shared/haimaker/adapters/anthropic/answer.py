@@ -31,7 +31,7 @@ FINISH_REASON: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Block:
-    """One that has begun: what it is, and what has come of it that is needed at its end."""
+    """A content block that has begun: what it is, and what has come of it that is needed at its end."""
 
     kind: str
     start: JSON

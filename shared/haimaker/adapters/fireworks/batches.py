@@ -66,8 +66,8 @@ def to_readiness(file_id: str) -> UpstreamRequest:
     return _get(f"/{file_id}")
 
 
-def is_ready(body: JSON) -> bool:
-    return body.get("state") == READY
+def read_readiness(body: JSON) -> BatchState:
+    return ENDED if body.get("state") == READY else RUNNING
 
 
 def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> UpstreamRequest:
@@ -76,7 +76,7 @@ def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> Upstr
 
 
 def read_batch(body: JSON) -> BatchStatus:
-    """One that ended before any line was answered did nothing."""
+    """The state that the answer tells. A batch that ended early without any answered line counts as failed."""
     name, progress = str(body["name"]), as_object(body.get("jobProgress"))
     state = STATES.get(as_text(body.get("state")).removeprefix("JOB_STATE_"), RUNNING)
     completed, failed = (_count(progress, field) for field in ("successfullyProcessedRequests", "failedRequests"))

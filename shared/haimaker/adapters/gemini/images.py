@@ -97,7 +97,7 @@ def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
 
 
 def _images(candidate: JSON) -> Iterator[str]:
-    """Those that it shows, not those that it thinks with."""
+    """The images of a candidate, in base64, without those that belong to its thoughts."""
     for part in as_objects(as_object(candidate.get("content")).get("parts")):
         inline = as_object(part.get("inlineData") or part.get("inline_data"))
         if not part.get("thought") and (data := as_text(inline.get("data"))):

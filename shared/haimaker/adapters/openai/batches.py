@@ -17,6 +17,7 @@ from haimaker.http.values import JSON, UpstreamRequest
 
 STATES: Mapping[str, BatchState] = {"completed": ENDED, "expired": ENDED, "cancelled": ENDED, "failed": FAILED}
 """…/guides/batch#4-check-the-status-of-a-batch; what is not here goes on. Together writes them in capitals."""
+FILE_STATES: Mapping[str, BatchState] = {"processed": ENDED, "error": FAILED, "deleted": FAILED}
 UNMADE = ("batch_expired", "batch_cancelled", "server_error", "rate_limit_exceeded", "timeout")
 """Codes of lines without an answer which say nothing against the request."""
 REFUSED = 400
@@ -46,6 +47,15 @@ def read_upload(body: JSON, call: BatchCall) -> str:
     return str(body["id"])
 
 
+def to_readiness(file_id: str) -> UpstreamRequest:
+    return UpstreamRequest(f"/files/{file_id}", b"", method="GET")
+
+
+def read_readiness(body: JSON) -> BatchState:
+    """https://learn.microsoft.com/rest/api/azureopenai/files/get#filestate"""
+    return FILE_STATES.get(as_text(body.get("status")), RUNNING)
+
+
 def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> UpstreamRequest:
     body: JSON = {"input_file_id": file_id, "endpoint": f"{call.rules.url_prefix}{call.path}", "completion_window": "24h"}
     if call.rules.files_last_s:
@@ -62,10 +72,15 @@ def read_batch(body: JSON) -> BatchStatus:
     state = STATES.get(str(batch["status"]).lower(), RUNNING)
     counts = as_object(batch.get("request_counts"))
     files = tuple(file for name in ("output_file_id", "error_file_id") if (file := as_text(batch.get(name))))
-    errors = [as_text(each.get("message")) for each in as_objects(as_object(batch.get("errors")).get("data"))]
+    data = as_object(batch.get("errors")).get("data")  # Azure's page has the object itself in the place of a list of them
+    errors = [as_text(each.get("message")) for each in (as_objects(data) or [as_object(data)])]
     return BatchStatus(
-        *(str(batch["id"]), state, files, _count(counts, "completed"), _count(counts, "failed")),
-        " ".join(filter(None, (*errors, as_text(batch.get("error"))))),
+        str(batch["id"]),
+        state,
+        files,
+        completed=_count(counts, "completed"),
+        failed=_count(counts, "failed"),
+        error=" ".join(filter(None, (*errors, as_text(batch.get("error"))))),
     )
 
 

@@ -125,7 +125,7 @@ class Answer:
         return {"usage": {**told, **({"server_tool_use": uses} if uses else {}), **cost}}
 
     def stored(self) -> JSON:
-        """For the record of a response that its provider keeps."""
+        """What the record notes of a response that its provider keeps."""
         return {STORED: {"response_id": self.id, "response_items": self.items[:MAX_ITEMS_TOLD]}}
 
     def _note(self, response: JSON) -> None:
@@ -243,6 +243,6 @@ def _is_billed(item: JSON) -> bool:
 
 
 def _place(event: JSON) -> int | None:
-    """Of an event's item in the output."""
+    """The position in the output of an event's item."""
     place = event.get("output_index")
     return place if type(place) is int else None

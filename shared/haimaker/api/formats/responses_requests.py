@@ -162,7 +162,7 @@ def _is_allowed(given: Any, allowed_ids: Collection[str]) -> bool:
 
 
 def _files(given: Any) -> Iterator[tuple[str, Any]]:
-    """Where a request names files by their ids alone."""
+    """The places where a request names files by their ids alone, and these."""
     for place, item in enumerate(given if isinstance(given, list) else ()):
         for name in ("content", "output"):
             parts = item.get(name) if isinstance(item, dict) else None

@@ -124,7 +124,9 @@ def test_a_database_is_looked_into_while_it_is_used(machine, examine):
     store.close()
     file = home / "haimaker.sqlite"
     with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA user_version = 99")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert "99, of a newer haimaker" in of(examine(machine, status=1), "database")["message"]
     file.write_bytes(b"\0" * 100 + file.read_bytes()[100:])
     assert ".recover" in of(examine(machine, status=1), "database")["fix"]
 
