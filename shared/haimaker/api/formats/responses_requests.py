@@ -55,7 +55,7 @@ READ_OF_ITEMS: Mapping[str, Table] = {
     **dict.fromkeys(("function_call_output", "custom_tool_call_output"), RESULT),
 }
 """By type, what of an item is read, or says nothing to others: its id, how it ended, what an answer cited."""
-READ_OF_OBJECTS: Mapping[str, Table] = {
+READ_OF_OBJECTS: Mapping[str, Table | Kinds] = {
     "reasoning": dict.fromkeys(("effort", "generate_summary", "summary")),  # thinking is always shown as a summary
     "text": {"format": dict.fromkeys(("type", "name", "description", "schema", "strict")), "verbosity": None},
     "input": Kinds({**READ_OF_ITEMS, **dict.fromkeys(("reasoning", "compaction", "item_reference"))}, "message"),
