@@ -5,7 +5,7 @@
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,7 @@ from haimaker.http.errors import (
     ContextWindowExceededError,
     InternalServerError,
 )
+from haimaker.http.responses import join_names
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 STREAM = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 """Headers with which nothing between here and the client keeps an answer back."""
-MAX_NAMES_LENGTH = 4_000
-"""Of the names of what was left out, in a header."""
 CLIENT_LEFT = APIError("The client closed the connection.", status=499, code="client_left")
 
 
@@ -362,7 +361,7 @@ class Exchange:
 
     def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = _in_a_header(dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped))
+        dropped = join_names(dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped))
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,
@@ -378,12 +377,6 @@ class Exchange:
                 {"x-haimaker-max-tool-calls": str(attempt_log.attempt.max_tool_calls)} if attempt_log.attempt.max_tool_calls else {}
             ),
         }
-
-
-def _in_a_header(names: Iterable[str]) -> str:
-    """As many as go into a line that everybody reads: clients take some kilobytes of headers, Node's 16 in all."""
-    line = ",".join(names)
-    return line if len(line) <= MAX_NAMES_LENGTH else line[:MAX_NAMES_LENGTH].rpartition(",")[0] + ",..."
 
 
 def decimal(cost_usd: float | None) -> str:

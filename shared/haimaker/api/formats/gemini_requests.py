@@ -7,9 +7,10 @@ and refused where it does not.
 from collections.abc import Mapping
 from typing import Any
 
+from haimaker.api.formats import read_fields
 from haimaker.api.formats.gemini_contents import Conversation, read_object, to_camel, with_camel_names
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
-from haimaker.api.formats.unread import Table, find_unread
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
@@ -27,34 +28,6 @@ NUMBERS: Mapping[str, str] = {
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
 }
-MEDIA: Table = {
-    "inlineData": dict.fromkeys(("mimeType", "data", "displayName")),
-    "fileData": dict.fromkeys(("fileUri", "mimeType")),
-}
-PART: Table = {
-    **dict.fromkeys(("text", "thought", "thoughtSignature", "executableCode", "codeExecutionResult")),
-    **MEDIA,
-    "functionCall": dict.fromkeys(("id", "name", "args")),
-    "functionResponse": {**dict.fromkeys(("id", "name", "response")), "parts": MEDIA},
-}
-CONTENT: Table = {"role": None, "parts": PART}
-FUNCTION: Table = dict.fromkeys(("name", "description", "parameters", "parametersJsonSchema"))
-CONFIG: Table = {
-    **dict.fromkeys(NUMBERS),
-    **dict.fromkeys(("stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities")),
-    **dict.fromkeys(("responseLogprobs", "logprobs")),
-    "responseFormat": {"text": dict.fromkeys(("mimeType", "schema"))},
-    "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": None}}},
-    "thinkingConfig": dict.fromkeys(("includeThoughts", "thinkingBudget", "thinkingLevel")),
-}
-READ: Table = {
-    **dict.fromkeys(("tools", "serviceTier", "model", "cachedContent")),
-    "contents": CONTENT,
-    "generationConfig": CONFIG,
-    "systemInstruction": CONTENT,
-    "toolConfig": {"functionCallingConfig": dict.fromkeys(("mode", "allowedFunctionNames"))},
-}
-"""What is read, and of it what; tools are looked at one by one."""
 OF_CHAT = OURS | {"user"}
 GATEWAYS = ROUTING_FIELDS | OF_CHAT
 """Fields that are the gateway's own in every format, and pass as they are."""
@@ -83,7 +56,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
     check_shape(asked, field_types.GEMINI, to_camel)
     if asked.get("cachedContent"):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
-    dropped = list(find_unread(asked, READ, spell=to_camel))
+    dropped = list(find_unread(asked, read_fields.GEMINI, spell=to_camel))
     chat: JSON = {**ours, "model": model}
     conversation = Conversation()
     chat["messages"] = conversation.read(asked)
@@ -193,7 +166,7 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
                 if not isinstance(declared, list):
                     raise invalid_parameter(param, "it must be a list")
                 functions += [_function(each, f"{param}[{at}]") for at, each in enumerate(declared)]
-                dropped += find_unread(declared, FUNCTION, f"tools.{name}", to_camel)
+                dropped += find_unread(declared, read_fields.GEMINI_FUNCTION, f"tools.{name}", to_camel)
             elif name in SEARCHES:
                 chat["web_search_options"] = {}
                 dropped += find_unread(value, {}, f"tools.{name}", to_camel)

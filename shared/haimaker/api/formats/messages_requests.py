@@ -9,13 +9,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import reasoning_details
-from haimaker.api.formats.unread import Kinds, Table, find_unread
+from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
-from haimaker.operations.fields import OURS
-from haimaker.routing.preferences import ROUTING_FIELDS
 from haimaker.validation import field_types
 from haimaker.validation.shapes import check_shape
 
@@ -34,37 +32,7 @@ OWN_BLOCKS = frozenset(
     {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
 )
 """Of earlier answers: only their maker understands them."""
-INNER_TEXT: Table = dict.fromkeys(("type", "text", "citations"))
-SOURCE: Table = {**dict.fromkeys(("type", "data", "media_type", "url", "file_id")), "content": Kinds({"text": INNER_TEXT})}
-PARTS: Mapping[str, Table | None] = {
-    "text": {**INNER_TEXT, "cache_control": None},
-    "image": {"type": None, "source": SOURCE, "cache_control": None},
-    "document": {"type": None, "source": SOURCE, "title": None, "cache_control": None},
-    "search_result": {**dict.fromkeys(("type", "source", "title", "cache_control")), "content": Kinds({"text": INNER_TEXT})},
-    "tool_reference": None,
-}
-SAID = Kinds(
-    {
-        **PARTS,
-        **dict.fromkeys(("thinking", "redacted_thinking")),
-        "tool_use": dict.fromkeys(("type", "id", "name", "input", "caller", "cache_control")),
-        "tool_result": {**dict.fromkeys(("type", "tool_use_id", "is_error", "cache_control")), "content": Kinds(PARTS)},
-    }
-)
-"""The blocks of messages that are read, and what of them. What an answer cited and who called a tool says nothing to others."""
-FUNCTION: Table = dict.fromkeys(("type", "name", "description", "input_schema", "strict", "cache_control"))
-SEARCH: Table = dict.fromkeys(("type", "name", "user_location"))
-READ: Table = {
-    **dict.fromkeys(SAME),
-    **dict.fromkeys((*ROUTING_FIELDS, *OURS)),
-    **dict.fromkeys(("stop_sequences", "service_tier", "tool_choice", "tools", "thread", "cache_control", "mcp_servers")),
-    "messages": {"role": None, "content": SAID},
-    "metadata": {"user_id": None},
-    "output_config": {"effort": None, "format": None},
-    "system": SAID,
-    "thinking": {"type": None, "budget_tokens": None},
-}
-BLOCKS = OWN_BLOCKS | SAID.tables.keys()
+BLOCKS = OWN_BLOCKS | read_fields.BLOCKS.tables.keys()
 """Others are of a tool of Anthropic's, or of tomorrow: in an earlier answer only their maker understands them either, and elsewhere
 nobody else can be told them."""
 
@@ -138,7 +106,7 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
 
 def _left_out(body: JSON) -> Iterator[str]:
     """The names of what a chat lacks, besides tools."""
-    yield from find_unread(body, READ)
+    yield from find_unread(body, read_fields.MESSAGES)
     fallbacks = body.get("fallbacks")  # the gateway's to try, by the model alone
     models = [each for each in fallbacks if isinstance(each, dict) and "model" in each] if isinstance(fallbacks, list) else []
     yield from find_unread(models, {"model": None}, "fallbacks")
@@ -323,10 +291,10 @@ def _tools(given: Any) -> tuple[JSON, list[str]]:
         kind = tool.get("type") or "custom"
         if kind == "custom":
             functions.append(_function(tool, f"tools[{index}]"))
-            lost += find_unread(tool, FUNCTION, "tools")
+            lost += find_unread(tool, read_fields.MESSAGES_FUNCTION, "tools")
         elif str(kind).startswith(SEARCH_TOOLS):
             chat["web_search_options"] = _search(tool)
-            lost += find_unread(tool, SEARCH, f"tools[{index}]")
+            lost += find_unread(tool, read_fields.MESSAGES_SEARCH, f"tools[{index}]")
         else:
             lost.append(f"tools[{index}]")
     return chat | ({"tools": functions} if functions else {}), lost

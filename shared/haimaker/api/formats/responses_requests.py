@@ -8,8 +8,8 @@ signed travels in the ids of calls.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import reasoning_details
-from haimaker.api.formats.unread import Kinds, Table, find_unread
+from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
@@ -37,37 +37,6 @@ READ = frozenset(SAME) | frozenset(
     {"background", "conversation", "include", "input", "instructions", "max_output_tokens", "previous_response_id", "prompt"}
     | {"reasoning", "store", "text", "tool_choice", "tools", "top_logprobs", "truncation"}
 )
-CALL: Table = dict.fromkeys(("type", "id", "status", "call_id", "name", "namespace", "arguments", "input", "caller"))
-MARKED = ("type", "prompt_cache_breakpoint")
-_TEXT: Table = dict.fromkeys((*MARKED, "text", "annotations", "logprobs"))
-PARTS = Kinds(
-    {
-        **dict.fromkeys(("input_text", "output_text", "text"), _TEXT),
-        "refusal": dict.fromkeys(("type", "refusal")),
-        "input_image": dict.fromkeys((*MARKED, "image_url", "file_id", "detail")),
-        "input_file": dict.fromkeys((*MARKED, "file_data", "file_url", "file_id", "filename")),
-    }
-)
-RESULT: Table = {**dict.fromkeys(("type", "id", "status", "call_id", "name", "namespace", "caller")), "output": PARTS}
-READ_OF_ITEMS: Mapping[str, Table] = {
-    "message": {**dict.fromkeys(("type", "id", "status", "phase", "role")), "content": PARTS},
-    **dict.fromkeys(("function_call", "custom_tool_call"), CALL),
-    **dict.fromkeys(("function_call_output", "custom_tool_call_output"), RESULT),
-}
-"""By type, what of an item is read, or says nothing to others: its id, how it ended, what an answer cited."""
-READ_OF_OBJECTS: Mapping[str, Table | Kinds] = {
-    "reasoning": dict.fromkeys(("effort", "generate_summary", "summary")),  # thinking is always shown as a summary
-    "text": {"format": dict.fromkeys(("type", "name", "description", "schema", "strict")), "verbosity": None},
-    "input": Kinds({**READ_OF_ITEMS, **dict.fromkeys(("reasoning", "compaction", "item_reference"))}, "message"),
-}
-FUNCTION: Table = dict.fromkeys(("type", "name", "description", "parameters", "strict"))
-CUSTOM: Table = dict.fromkeys(("type", "name", "description", "format"))
-READ_OF_TOOLS: Mapping[str, Table] = {
-    "function": FUNCTION,
-    "custom": CUSTOM,
-    "namespace": {**dict.fromkeys(("type", "name")), "tools": Kinds({"function": FUNCTION, "custom": CUSTOM})},
-}
-READ_OF_SEARCH: Table = dict.fromkeys(("type", "search_context_size", "user_location", "external_web_access"))
 INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 REFUSED: Mapping[str, str] = {
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
@@ -146,7 +115,7 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
 def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
     """The names of parameters that the chat lacks."""
     yield from (name for name in asked if name not in READ and name not in GATEWAYS)
-    for name, table in READ_OF_OBJECTS.items():
+    for name, table in read_fields.RESPONSES_OBJECTS.items():
         yield from find_unread(asked.get(name), table, name)
     yield from (f"include[{place}]" for place, wanted in enumerate(asked.get("include") or ()) if wanted not in INCLUDED)
     if asked.get("truncation") not in (None, "disabled"):
@@ -320,17 +289,17 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
         kind = _text(tool, "type", param)
         if kind in ("function", "custom"):
             tools.append(_tool(tool, param))
-            lost += find_unread(tool, READ_OF_TOOLS[kind], "tools")
+            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], "tools")
         elif kind == "namespace":
             inner = _listed(tool.get("tools"), f"{param}.tools")
             prefix = f"{_text(tool, 'name', param)}{BETWEEN}"
-            lost += find_unread(tool, READ_OF_TOOLS[kind], "tools")
+            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], "tools")
             tools += [
                 _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
             ]
         elif kind.startswith(SEARCH) and tool.get("external_web_access") is not False:
             chat["web_search_options"] = _search(tool)
-            lost += find_unread(tool, READ_OF_SEARCH, param)
+            lost += find_unread(tool, read_fields.RESPONSES_SEARCH, param)
         else:
             lost.append(param)
     return chat | ({"tools": tools} if tools else {}), lost
