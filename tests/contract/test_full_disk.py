@@ -67,6 +67,25 @@ def test_what_was_admitted_before_costs_what_it_cost(tmp_path, soon, asks, ends)
         assert info["team_info"]["spend"] == pytest.approx(2 * COST / 10**9)
 
 
+@pytest.mark.parametrize("asks", [{}, ASKS_USAGE], ids=["whole", "streamed"])
+def test_what_was_charged_as_lost_while_it_went_on_costs_what_it_cost(tmp_path, soon, asks) -> None:
+    """A clock that is set ahead, or a laptop that slept, ends every reservation's time."""
+    with FakeUpstream() as upstream, serving(tmp_path, upstream) as desk, ThreadPoolExecutor(1) as pool:
+        team = desk.admin("/team/new", max_budget=5)["team_id"]
+        key, gate, pieces = desk.key(max_budget=5, team_id=team), upstream.gate(), chunks(usage=usage(10, 5))
+        upstream.answers(Reply.sse([*pieces[:2], gate, *pieces[2:]]) if asks else Reply.json(200, completion()).after(gate))
+        answer = pool.submit(desk.chat, key, max_tokens=64, **asks)
+        upstream.wait_for_calls(1)
+        assert isinstance(desk.gateway.store, SQLiteStore)
+        desk.gateway.store.charge_all_lost(0.0)
+        assert desk.money(key)[0] > COST
+        gate.open()
+        assert answer.result().status_code == 200
+        wait_until(lambda: desk.money(key) == (COST, 0, COST))
+        assert [(record.status, record.cost_nanousd) for record in desk.records(key)] == [("ok", COST)]
+        assert desk.ask("GET", f"/team/info?team_id={team}").json()["team_info"]["spend"] == pytest.approx(COST / 10**9)
+
+
 def test_a_full_disk_is_said_and_what_is_there_can_be_read(tmp_path) -> None:
     with FakeUpstream() as upstream, serving(tmp_path, upstream) as desk:
         upstream.answers(plays_openai())

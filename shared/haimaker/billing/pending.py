@@ -82,16 +82,19 @@ def load_all(store: Store) -> Sequence[PendingRequest]:
     return [_from_document(store, found) for found in store.documents.all(KIND)]
 
 
-def refund_lost(store: Store, request_id: str) -> None:
-    """Gives back what a request was charged too much as lost, where its outcome was noted since. Where an account is written to at
-    the same moment it is left to the next reconciliation."""
+def refund_lost(store: Store, request_id: str) -> bool:
+    """Gives back what a request was charged too much as lost, where its outcome was noted since; whether there was any. What an
+    account that is written to all the time is not given back is left to the next reconciliation."""
     lost = store.record(request_id)
     outcome = ledger.outcome_of_lost(lost) if lost else None
     if lost is None or outcome is None or not store.amend(outcome):
-        return
+        return False
     for account_id in {lost.account_id, *lost.detail.get("charged", ())}:
-        if balance := store.get(account_id):
-            store.correct(account_id, balance.total_spend_nanousd, outcome.cost_nanousd - lost.cost_nanousd)
+        for _ in range(TRIES):
+            balance = store.get(account_id)
+            if not balance or store.correct(account_id, balance.total_spend_nanousd, outcome.cost_nanousd - lost.cost_nanousd):
+                break
+    return True
 
 
 def seems_lost(record: Record | None) -> bool:
