@@ -90,8 +90,12 @@ class Journal:
 
     def _write(self, entry: bytes) -> None:
         written = 0
-        while written < len(entry):
-            written += os.write(self._file.fileno(), entry[written:])
+        try:
+            while written < len(entry):
+                written += os.write(self._file.fileno(), entry[written:])
+        except OSError:  # the disk is full: what comes next must not follow a part of this
+            os.ftruncate(self._file.fileno(), self._size)
+            raise
         self._size += len(entry)
 
     def _note(self, line: int, outcome: Outcome, offset: int) -> None:

@@ -4,8 +4,9 @@ What is known of it while it runs is a folder: the lines as they were sent, and 
 whoever goes on finds the same folder, asks again what has no answer, and ends the batch in the same way.
 """
 
+import errno
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import Path
 from threading import Condition
 from typing import BinaryIO
@@ -23,7 +24,7 @@ from haimaker.batches import (
 )
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
-from haimaker.batches.journal import ERROR, OUTPUT, Journal
+from haimaker.batches.journal import ERROR, OUTPUT, Journal, Outcome
 from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, RawLine, read_line, split_at, unanswered_row
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
@@ -40,6 +41,8 @@ from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
 UNPOOLED_WAIT_S = 1.0
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM_PAUSE_S = 1.0
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 
@@ -49,7 +52,8 @@ class KeyRefused(Exception):
 
 
 class BatchRun:
-    def __init__(self, batch: Batch, place: Place) -> None:
+    def __init__(self, batch: Batch, place: Place, late: Collection[str] = ()) -> None:
+        """`late` is what an earlier run of this process left."""
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
@@ -60,8 +64,8 @@ class BatchRun:
         self._cancelled = False
         self._pace = Pace()
         self._error: Exception | None = None
-        self._late: set[str] = set()
-        """Requests of a process that died, whose records were not there yet."""
+        self.late = set(late)
+        """Requests whose records were not there yet: of a process that died, or of when the store failed."""
 
     def run(self) -> bool:
         """Returns when the batch has ended, or the gateway stops; True if it waits for a provider's batch. Raises StoreUnavailable,
@@ -73,7 +77,11 @@ class BatchRun:
             return False
         if self.batch.status != FINALIZING:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
-            ends_as = self._work()
+            try:
+                ends_as = self._work()
+            except Exception as error:
+                self._leave(error)
+                raise
             if ends_as is None:
                 return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
@@ -270,12 +278,33 @@ class BatchRun:
         journal, batch, place = self.journal(), self.batch, self._place
         asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self)
         asked_before = tuple(journal.begun.get(number, ()))
-        self._late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
+        self.late.difference_update(asked_before)  # those that have their records by now are in the line's sum
+        self.late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
         asked = asking.ask(number, raw, asked_before)
+        self.late.update(asked.late)
         if asked.outcome:
-            journal.finish(number, asked.outcome, asked.row)
+            self._keep(number, asked.outcome, asked.row)
         else:
             self._extra_nanousd += asked.cost_nanousd
+
+    def _keep(self, number: int, outcome: Outcome, row: bytes) -> None:
+        """Writes down what a line was answered, once there is room for it: it is paid for, and would be asked again. Raises
+        OSError."""
+        while True:
+            try:
+                return self.journal().finish(number, outcome, row)
+            except OSError as error:
+                if error.errno not in NO_ROOM or self._place.stopping.wait(NO_ROOM_PAUSE_S):
+                    raise
+
+    def _leave(self, error: Exception) -> None:
+        """Asks nothing more, and waits for what is being asked, so that who goes on has all answers and the journal for itself."""
+        self._error = self._error or error
+        with self._changed:
+            while self._asking and not self._place.stopping.is_set():
+                self._changed.wait(TELLS_EVERY_S / 2)
+            if not self._asking:
+                self.journal().close()
 
     def begin_line(self, number: int, tries: int) -> str:
         request_id = new_request_id()
@@ -325,8 +354,8 @@ class BatchRun:
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
         count as lost."""
-        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
-        for request_id in self._late.union(*self.journal().begun.values()):
+        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self.late else 0)
+        for request_id in self.late.union(*self.journal().begun.values()):
             while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
                 time.sleep(0.1)
             cost_nanousd += record.cost_nanousd if record else 0

@@ -187,10 +187,10 @@ class BatchRunner:
 
     def _run(self, batch: Batch) -> None:
         """Works on a batch until it has ended, also where the store or the folder fails for a while."""
-        pause_s = FIRST_PAUSE_S
+        pause_s, late = FIRST_PAUSE_S, set[str]()
         try:
             while not self._stopping.is_set():
-                self._runs[batch.id] = run = BatchRun(batch, self._place)
+                self._runs[batch.id] = run = BatchRun(batch, self._place, late)
                 try:
                     self._waiting.discard(batch.id)
                     if run.run():
@@ -202,6 +202,7 @@ class BatchRunner:
                     self._observer.error(f"Batch {batch.id}: {error}")
                 except Exception as error:
                     self._observer.exception(error)
+                late = run.late
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 with suppress(StoreUnavailable):
