@@ -17,6 +17,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from haimaker.providers import registry
+from haimaker.providers.registry import INDEX
 from scripts import vendor_prices
 
 Row = dict[str, Any]
@@ -29,18 +31,13 @@ MAX_BYTES = 50_000_000
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
-PROVIDERS = re.compile(
-    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|cerebras|cloudflare|codestral"
-    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fireworks_ai|friendliai|gemini|groq"
-    r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
-    r"|sambanova|text-completion-openai|together_ai|vercel_ai_gateway|voyage|xai|zai"
-    r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
-)
-"""In the source's words. Of others the gateway has no API, or no need: what they charge stands in their answers."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
+    "fireworks_ai-embedding-models": "fireworks_ai",
+    "scx-ai": "scx_ai",
+    "text-completion-inception": "inception",
     "text-completion-openai": "openai",
 }
 """The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
@@ -67,7 +64,7 @@ RESOLUTIONS = {"0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 
 SEARCHES_ALWAYS = re.compile(r"openai/gpt-.*-search-(preview|api)")
 """Each request to these is billed as a search: https://platform.openai.com/docs/pricing"""
-IN_REGION = re.compile(r"bedrock/(anthropic\.claude-.*)")
+IN_REGION = re.compile(r"bedrock/((?:anthropic\.claude-|openai\.gpt-\d|amazon\.nova-2).*)")
 """A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
 https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
 
@@ -116,12 +113,18 @@ def read_table(file: Path) -> dict[str, Row]:
 
 
 def with_vendors(table: Mapping[str, Row]) -> dict[str, Row]:
-    """The table with what `vendor_prices.PRICED` says now, and all else as it was."""
+    """The table with what `vendor_prices` says now, and all else as it was."""
     said = {name: to_row(row) for name, row in with_own_lines(replaced({})).items()}
     ours = {name: {field: value for field, value in row.items() if value} for name, row in said.items()}
     by_size = {name.partition("#")[0] for name in ours if "#" in name}
     kept = {name: row for name, row in table.items() if "#" not in name or name.partition("#")[0] not in by_size}
-    return kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+    found = kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+    return {name: row if name in ours or name == "#" else with_more_rates(name, row) for name, row in found.items()}
+
+
+def with_more_rates(name: str, row: Row) -> Row:
+    """A line of the table with the fees of its kind of models, and their rates of service tiers."""
+    return {**row, "rates": {**to_rates(more_rates(name, {**row, **row["rates"]})), **row["rates"]}}
 
 
 def lines(table: Mapping[str, Row]) -> Iterator[str]:
@@ -142,7 +145,10 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def is_served(key: str, row: Row) -> bool:
-    return bool(PROVIDERS.fullmatch(provider_of(row)) and MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
+    """Whether the gateway serves it, and has no other provider's name for its prices."""
+    provider = to_provider(provider_of(row))
+    ours = provider in INDEX and not registry.get(provider).catalog.priced_as
+    return ours and bool(MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
 
 
 def provider_of(row: Row) -> str:
@@ -166,15 +172,24 @@ def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
         made, regional = dict(row), IN_REGION.fullmatch(name)
         if regional and (group := rows.get(f"bedrock/us.{regional[1]}")):
             made |= {field: value for field, value in group.items() if "cost" in field}
-        for fee in vendor_prices.FEES:
-            if re.fullmatch(fee.models, name) and "chat" in made["mode"]:
-                made = {**fee.rates, **made}
-        for uplift in vendor_prices.UPLIFTS:
-            if re.fullmatch(uplift.models, name):
-                made = {**uplifted(made, uplift), **made}
+        made = {**more_rates(name, made), **made}
         if SEARCHES_ALWAYS.fullmatch(name):
             made["input_cost_per_request"] = next(iter(searches(made["search_context_cost_per_query"]).values()))
         found[name] = made
+    return found
+
+
+def more_rates(name: str, row: Row) -> Row:
+    """The fees of its kind of models, and the rates of service tiers that are a multiple of the ordinary one: of chat."""
+    found: Row = {}
+    if "chat" not in row["mode"]:
+        return found
+    for fee in vendor_prices.FEES:
+        if re.fullmatch(fee.models, name):
+            found |= fee.rates
+    for uplift in vendor_prices.UPLIFTS:
+        if re.fullmatch(uplift.models, name):
+            found |= uplifted(row, uplift)
     return found
 
 
@@ -230,7 +245,7 @@ def to_provider(source: str) -> str:
 def to_name(key: str, source: str) -> str:
     """`provider/model` in our names; one prefix is stripped, since a model's own name may repeat it (`perplexity/sonar`)."""
     provider = to_provider(source)
-    model = key.removeprefix(f"{provider}/")
+    model = key.removeprefix(f"{source if key.startswith(f'{source}/') else provider}/")
     qualified = QUALIFIED.fullmatch(model)
     if not qualified:
         return f"{provider}/{model}"

@@ -3,7 +3,7 @@
     1 identify   accounts            whose key is it
     2 validate   operations          is it a request
     3 plan       routing             which targets, in which order
-    4 admit      billing, store      one conditional write an account reserves the worst case
+    4 admit      billing, store      for each account that pays one conditional write reserves the worst case
     5 translate  adapters            to the provider's format
     6 send       upstream, http      the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
@@ -318,8 +318,15 @@ class Gateway(Services):
                 lasts_s = decision.plan.timeout_s + background_reading.WAITING_S
             plan = decision.plan
             reservations = reservations_for(
-                *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
-                *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+                asked,
+                plan.all(),
+                names={asked.model, decision.name, full_name(decision.name)},
+                full_name=full_name,
+                billed=billed,
+                request_id=request.id,
+                now_s=now_s,
+                deadline_s=int(now_s + lasts_s) + LATE_S,
+                default_output_tokens=self.settings.default_max_output_tokens,
                 pool=request.batch.batch_id if request.batch else "",
             )
             if surplus := model_limits.surplus_targets(reservations):

@@ -131,8 +131,16 @@ class ProviderBatches:
         wanted = [
             _answered(reservation)
             for reservation in reservations_for(
-                *(asked, attempts, {asked.model, full_name(asked.model)}, full_name, billed, request.id, told_s),
-                *(int(told_s) + LASTS_S, services.settings.default_max_output_tokens, batch.batch_id),
+                asked,
+                attempts,
+                names={asked.model, full_name(asked.model)},
+                full_name=full_name,
+                billed=billed,
+                request_id=request.id,
+                now_s=told_s,
+                deadline_s=int(told_s) + LASTS_S,
+                default_output_tokens=services.settings.default_max_output_tokens,
+                pool=batch.batch_id,
             )
         ]
         first, *others = wanted

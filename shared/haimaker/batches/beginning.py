@@ -72,7 +72,13 @@ def open_pools(store: Store, batch_id: str, accounts: Sequence[Account], amount_
     now_s = time.time()
     for account in accounts:
         wanted = Reservation(
-            *(batch_id, account.id, account.version, amount_nanousd, 0, now_s, int(now_s) + POOL_DEADLINE_S),
+            batch_id,
+            account.id,
+            account.version,
+            amount_nanousd=amount_nanousd,
+            tokens=0,
+            now_s=now_s,
+            deadline_s=int(now_s) + POOL_DEADLINE_S,
         )
         denied = store.open_pool(wanted)
         if denied:

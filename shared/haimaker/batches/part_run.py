@@ -257,8 +257,14 @@ class PartRun:
         another."""
         batch, tools = self._batch, self._tools
         asking = Asking(
-            *(tools.worker, tools.store, batch.id, batch.body["endpoint"], self._accounts[0], self),
-            *(lambda: self._ends_s - time.monotonic(), MOST_UNCERTAIN),
+            tools.worker,
+            tools.store,
+            batch.id,
+            endpoint=batch.body["endpoint"],
+            account=self._accounts[0],
+            work=self,
+            seconds_left=lambda: self._ends_s - time.monotonic(),
+            most_uncertain=MOST_UNCERTAIN,
         )
         try:
             while found := self._next_line():

@@ -143,9 +143,11 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    # Alibaba's: https://www.alibabacloud.com/help/en/model-studio/web-search
+    found = max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
     counted = _counts(
         body,
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
+        web_searches=max(found, to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),
@@ -170,23 +172,30 @@ def _counts(body: JSON, **others: Any) -> Usage:
     audio, image, text = _cache_reads(body, details)
     twelve_hours, hour, ordinary = _cache_writes(body, details)
     video = max(0, to_count(details, "video_tokens") - to_count(as_object(details.get("cached_tokens_details")), "video_tokens"))
-    parts = _split_total(
-        prompt,
-        *(audio, image, text, twelve_hours, hour, ordinary),
-        *(max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image), video),
-    )
+    heard, seen = max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image)
+    parts = _split_total(prompt, audio, image, text, twelve_hours, hour, ordinary, heard, seen, video)
     spoken, drawn, filmed, thought, written = _split_total(
         completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), to_count(made, "video_tokens"), reasoning
     )
     all_explicit = parts[2] if details.get("cache_type") == "ephemeral" else 0
     cached, explicit = reversed(_split_total(parts[2], max(all_explicit, to_count(details, "explicit_cached_tokens"))))
     return Usage(
-        *(parts[0], parts[1], cached, parts[4], parts[5], parts[6], parts[7], parts[9]),
-        *(spoken, drawn, thought, written),
+        cached_audio=parts[0],
+        cached_image=parts[1],
+        cached=cached,
         cached_explicit=explicit,
         cache_write_12h=parts[3],
+        cache_write_1h=parts[4],
+        cache_write_5m=parts[5],
+        input_audio=parts[6],
+        input_image=parts[7],
         input_video=parts[8],
+        input=parts[9],
+        output_audio=spoken,
+        output_image=drawn,
         output_video=filmed,
+        reasoning=thought,
+        output=written,
         **others,
     )
 

@@ -86,7 +86,9 @@ OF_A_MAKER = re.compile(
     r"|nova|command|jamba|minimax|nemotron)(?![a-z])|llama\d|o[1345]-"
 )
 """How names begin, wherever their parts do, of models whose makers have families."""
-REMADE = re.compile(r".*(?:hermes|dolphin|dobby|cogito|phind|chronos|snorkel|capybara|code-?(?:llama|qwen)|openchat|pythia|nous)")
+REMADE = re.compile(
+    r".*(?:hermes|dolphin|dobby|cogito|phind|chronos|snorkel|capybara|code-?(?:llama|qwen)|openchat|pythia|nous|qwerky)"
+)
 """Models that others made of a family's: nobody knows what they take."""
 
 

@@ -69,12 +69,34 @@ def test_the_table_is_sorted_lines_with_the_digits_of_the_snapshot(tmp_path: Pat
         ("vertex_ai/claude-opus-5@default", "vertex_ai-anthropic_models", "vertex_ai/claude-opus-5@default"),
         ("gemini-2.5-pro", "vertex_ai-language-models", "vertex_ai/gemini-2.5-pro"),
         ("babbage-002", "text-completion-openai", "openai/babbage-002"),
+        ("baseten/zai-org/GLM-5.3", "baseten", "baseten/zai-org/GLM-5.3"),
+        ("scx-ai/gpt-oss-120b", "scx-ai", "scx_ai/gpt-oss-120b"),
+        ("fireworks-ai-embedding/e", "fireworks_ai-embedding-models", "fireworks_ai/fireworks-ai-embedding/e"),
+        ("text-completion-inception/mercury", "text-completion-inception", "inception/mercury"),
         ("perplexity/perplexity/sonar", "perplexity", "perplexity/perplexity/sonar"),
         ("together_ai/meta-llama/Llama-3-8b", "together_ai", "together_ai/meta-llama/Llama-3-8b"),
     ],
 )
 def test_names_are_ours(key: str, source: str, name: str) -> None:
     assert build_prices.to_name(key, source) == name
+
+
+@pytest.mark.parametrize(
+    ("source", "served"),
+    [
+        ("bedrock_mantle", True),
+        ("wandb", True),
+        ("vertex_ai-zai_models", True),
+        ("watsonx", False),
+        ("qwen_ai_platform", False),
+        ("bedrock_invoke", False),
+        ("github_copilot", False),
+        ("", False),
+    ],
+)
+def test_each_provider_of_the_gateway_has_its_prices_under_one_name(source: str, served: bool) -> None:
+    assert build_prices.is_served("m", {"litellm_provider": source, "mode": "chat"}) is served
+    assert not build_prices.is_served("m", {"litellm_provider": source, "mode": "video_generation"})
 
 
 @pytest.mark.parametrize(
