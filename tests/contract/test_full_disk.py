@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import openai
 import pytest
 
-from haimaker.batches import run, runner
+from haimaker.batches import journal, run, runner
 from haimaker.billing import unsettled
 from haimaker.store import StoreFull
 from haimaker.store.documents import Document
@@ -104,7 +104,7 @@ def no_file_grows() -> Iterator[None]:
 
 
 def test_lines_of_a_batch_that_were_answered_are_not_asked_again(tmp_path, upstream, soon, monkeypatch) -> None:
-    monkeypatch.setattr(run, "NO_ROOM_PAUSE_S", 0.05)
+    monkeypatch.setattr(journal, "NO_ROOM_PAUSE_S", 0.05)
     monkeypatch.setattr(run, "TELLS_EVERY_S", 0.1)
     monkeypatch.setattr(runner, "FIRST_PAUSE_S", 0.05)
     with serving(tmp_path, upstream, **sdk_support.environment(upstream, tmp_path)) as desk:

@@ -4,7 +4,6 @@ What is known of it while it runs is a folder: the lines as they were sent, and 
 whoever goes on finds the same folder, asks again what has no answer, and ends the batch in the same way.
 """
 
-import errno
 import time
 from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.ending import describe, error_rows, keep_unread
-from haimaker.batches.journal import ERROR, OUTPUT, Journal, Outcome
+from haimaker.batches.journal import ERROR, OUTPUT, Journal
 from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
@@ -41,8 +40,6 @@ from haimaker.stored_files import StoredFile, new_id
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
 UNPOOLED_WAIT_S = 1.0
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-NO_ROOM_PAUSE_S = 1.0
 LATE_RECORDS_S = 5.0
 """How long the records of requests of a process that died are waited for, at the end."""
 
@@ -290,19 +287,9 @@ class BatchRun:
         asked = asking.ask(number, raw, asked_before)
         self.late.update(asked.late)
         if asked.outcome:
-            self._keep(number, asked.outcome, asked.row)
+            journal.finish_with_room(number, asked.outcome, asked.row, self._place.stopping)
         else:
             self._extra_nanousd += asked.cost_nanousd
-
-    def _keep(self, number: int, outcome: Outcome, row: bytes) -> None:
-        """Writes down what a line was answered, once there is room for it: it is paid for, and would be asked again. Raises
-        OSError."""
-        while True:
-            try:
-                return self.journal().finish(number, outcome, row)
-            except OSError as error:
-                if error.errno not in NO_ROOM or self._place.stopping.wait(NO_ROOM_PAUSE_S):
-                    raise
 
     def _leave(self, error: Exception) -> None:
         """Asks nothing more, and waits for what is being asked, so that who goes on has all answers and the journal for itself."""
