@@ -6,9 +6,7 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 
 import time
 from collections.abc import Collection, Container, Iterable, Iterator
-from pathlib import Path
 from threading import Condition
-from typing import BinaryIO
 
 from haimaker.batches import (
     CANCELLED,
@@ -23,8 +21,9 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.ending import describe, error_rows, keep_unread
+from haimaker.batches.input_file import read_input, write_input
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
+from haimaker.batches.lines import ENDPOINTS, LineError
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
@@ -150,8 +149,8 @@ class BatchRun:
         file = self._place.files.get(self.batch.owner, self.batch.body["input_file_id"])
         if file is None:
             return self._fail([LineError("file_not_found", "The input file is gone.").to_json()])
-        _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
-        checked = check_lines(self._raw_lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
+        write_input(self._folder, self._place.files.pieces(file))
+        checked = check_lines(read_input(self._folder), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
         if self.is_stuck:
             return False
         if checked.errors:
@@ -393,22 +392,4 @@ class BatchRun:
         return self._journal
 
     def _lines(self) -> Iterator[bytes]:
-        return (line.data for line in self._raw_lines())
-
-    def _raw_lines(self) -> Iterator[RawLine]:
-        path = self._folder / "input.jsonl"
-        if path.exists():  # a batch may be cancelled before it begins
-            with path.open("rb") as file:
-                yield from split_at(_read(file))
-
-
-def _copy(pieces: Iterable[bytes], path: Path) -> None:
-    coming = path.with_name(".coming")
-    with coming.open("wb") as file:
-        file.writelines(pieces)
-    coming.replace(path)
-
-
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(256 * 1024):
-        yield piece
+        return (line.data for line in read_input(self._folder))
