@@ -256,6 +256,40 @@ def test_a_cancelled_batch_keeps_what_was_answered(
     nothing_is_left(desk, key, batch)
 
 
+def test_a_batch_that_is_cancelled_before_it_begins_tells_of_each_line(
+    client: openai.OpenAI, desk: Desk, key: str, idle: Callable[[], None]
+) -> None:
+    batch = begin(client, [line("a"), "", line("b", "no-such-model"), "{no"])
+    assert client.batches.cancel(batch.id).status == "cancelling"
+    idle()
+    batch = ended(client, batch)
+    assert (batch.status, batch.in_progress_at, batch.output_file_id) == ("cancelled", None, None)
+    assert batch.cancelling_at <= batch.finalizing_at <= batch.cancelled_at
+    assert (batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed) == (2, 0, 0)
+    found = [(row["custom_id"], row["error"]["code"]) for row in rows(client, batch.error_file_id)]
+    assert found == [("a", "batch_cancelled"), ("b", "batch_cancelled")]
+    assert desk.records(key) == []
+    nothing_is_left(desk, key, batch)
+
+
+def test_a_batch_that_ends_while_it_is_looked_at_is_not_worked_on_again(
+    desk: Desk, client: openai.OpenAI, upstream: FakeUpstream, gate: threading.Event
+) -> None:
+    """Who looks for work read it before its end, and comes to it after."""
+    upstream.answers(waiting(gate))
+    batch = until(client, begin(client, [line("a"), line("b")]), lambda now: now.status == "in_progress")
+    runner: Any = desk.gateway.batches
+    [seen] = [each for each in runner.directory.open() if each.id == batch.id]
+    gate.set()
+    batch = ended(client, batch)
+    wait_until(lambda: batch.id not in runner._running)
+    runner._begin_run(seen)
+    wait_until(lambda: batch.id not in runner._running)
+    assert client.batches.retrieve(batch.id) == batch
+    assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == ["a", "b"]
+    assert not (desk.gateway.settings.stored_folder / "batches" / batch.id).exists()
+
+
 def test_what_has_no_answer_in_its_time_expires(
     desk: Desk, key: str, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,7 +164,8 @@ def test_message_batches_are_answered_and_their_roles_have_what_they_do_and_no_m
     assert [each["id"] for each in listed] == [open_batch.id]
     assert httpx.post(f"{batches.url}/v1/batch/{open_batch.id}/cancel", headers=admin).json()["status"] == "cancelling"
     batches.deliver()
-    batches.openai_client(key).files.delete(open_batch.input_file_id)
+    for file in batches.openai_client(key).batches.retrieve(open_batch.id), open_batch:
+        batches.openai_client(key).files.delete(file.error_file_id or file.input_file_id)
     assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
     assert (held(batches, key), batches.objects()) == ((2 * COST, False), [])
     role = batches.stack.role("batches")
@@ -218,7 +219,9 @@ def test_a_batch_that_is_cancelled_keeps_what_was_answered(batches, monkeypatch,
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     asked = [row for row in errors if row["response"]]
     if moment == "before":
-        assert (output, errors, held(batches, key)) == ([], [], (0, False))
+        assert (output, ids_of(errors), held(batches, key)) == ([], names, (0, False))
+        assert {row["error"]["code"] for row in errors} == {"batch_cancelled"}
+        assert batch.request_counts.to_dict() == {"total": 40, "completed": 0, "failed": 0}
         return
     assert 0 < len(output) < 40
     assert sorted(ids_of(output) + ids_of(errors), key=names.index) == names

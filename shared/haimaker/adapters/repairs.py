@@ -4,7 +4,7 @@ A client carries a conversation from one model to another, cuts it, or stops a t
 `repair_messages` makes those repairs of `REPAIRS` that a wire format needs, by the table `NEEDED`. Repairs of one value are called
 where the value is translated: `arguments_object` and `is_harmless_object` for formats that take objects only, `plain_id` for all
 but the vendor whose thinking a call's id carries. What depends on a vendor's blocks stands with them: the merging and order of
-turns, ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `carrying.py`,
+turns, ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `tool_ids.py`,
 `gemini/contents.py` and `signatures.py`, `mistral/chat.py`).
 """
 

@@ -18,13 +18,13 @@ from haimaker.batches import (
     FAILED,
     FINALIZING,
     IN_PROGRESS,
-    VALIDATING,
     Batch,
 )
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
+from haimaker.batches.ending import describe, error_rows, keep_unread
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, RawLine, read_line, split_at, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
@@ -34,8 +34,8 @@ from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
 from haimaker.store import Account
-from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+from haimaker.stored_files import StoredFile, new_id
 
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
@@ -69,8 +69,12 @@ class BatchRun:
         if not self._read_accounts():
             return False
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.batch.status == VALIDATING and not self._is_cancelled and not self._begin():
-            return False
+        if self.batch.body["in_progress_at"] is None:
+            if self._is_cancelled:
+                self._end_unread()
+                return False
+            if not self._begin():
+                return False
         if self.batch.status != FINALIZING:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
             ends_as = self._work()
@@ -78,6 +82,9 @@ class BatchRun:
                 return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
             self.tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
+        if self.batch.has_ended:  # by somebody else, who took its work to be over
+            self.forget()
+            return False
         self._end(self.batch.body["ends_as"])
         return False
 
@@ -93,7 +100,7 @@ class BatchRun:
 
     @property
     def _is_cancelled(self) -> bool:
-        return self._cancelled or self.batch.status == CANCELLING
+        return self._cancelled or self.batch.status == CANCELLING or self.batch.has_ended
 
     def account(self) -> Account:
         """The key's, also of one that may do nothing any more, or is not there."""
@@ -186,7 +193,7 @@ class BatchRun:
         self._close_pools()
         fields = {"object": "list", "data": errors}
         self.batch = self._directory.change(self.batch, status=FAILED, failed_at=int(time.time()), errors=fields)
-        self._forget()
+        self.forget()
         return False
 
     # Asking.
@@ -320,7 +327,16 @@ class BatchRun:
         self._close_pools()
         ids = {"output_file_id": output and output.id, "error_file_id": error and error.id}
         self.tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
-        self._forget()
+        self.forget()
+
+    def _end_unread(self) -> None:
+        """Of a batch that was cancelled before its lines were read."""
+        now_s = int(time.time())
+        self.tell(finalizing_at=now_s, error_file_id=self.batch.body["error_file_id"] or new_id(FILE_PREFIX, now_s))
+        self._close_pools()
+        told = keep_unread(self._place.files, self.batch, CANCELLED, self.batch.body["error_file_id"])
+        self.tell(status=CANCELLED, cancelled_at=now_s, **told)
+        self.forget()
 
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
@@ -339,28 +355,16 @@ class BatchRun:
         if not size:
             self._place.files.forget(file_id)
             return None
-        said = FileDescription(
-            f"{self.batch.id}_{kind}.jsonl", BATCH_OUTPUT, "application/jsonl", self.batch.body["output_lasts_s"]
-        )
-        return self._place.files.add(file_id, size, self.batch.owner, said, self.batch.body["finalizing_at"])
+        return self._place.files.add(file_id, size, self.batch.owner, describe(self.batch, kind), self.batch.body["finalizing_at"])
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
         """The rows of lines that failed or were not asked, in the order of the lines."""
-        journal = self.journal()
-        failed = journal.rows(ERROR)
         if ends_as == COMPLETED:
-            yield from (row for _, row in failed)
-            return
-        code, message = ENDS[ends_as]
-        number, row = next(failed, (-1, b""))
-        for line, raw in enumerate(self._lines()):
-            if line == number:
-                yield row
-                number, row = next(failed, (-1, b""))
-            elif not journal.is_done(line):
-                yield unanswered_row(read_line(raw, self.batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
+            return (row for _, row in self.journal().rows(ERROR))
+        return error_rows(self.journal(), self._lines(), self.batch.body["endpoint"], ends_as)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Leaves nothing of what only the work on it needs."""
         self._directory.close(self.batch)
         if self._journal:
             self._journal.close()
