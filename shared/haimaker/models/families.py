@@ -346,7 +346,7 @@ OTHERS_THAT_THINK = (
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),
     Family("phi-reasoning", r"phi-4.*reasoning", thinking_tags="both"),
-    # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons; `max` is not everywhere that the newest are served, as
+    # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons; `max` is not everywhere where the newest are, as
     # https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/meta/muse-spark-1-3 says. The open one has
     # no `minimal`: https://console.groq.com/docs/model/meta-models/muse-spark-open
     Family("muse", r"muse-", thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "minimal", "minimal": "minimal"}),
