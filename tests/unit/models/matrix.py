@@ -26,7 +26,10 @@ LONG = 90
 """Letters."""
 GOLDEN = Path(__file__).with_name("matrix.json")
 
-CLAUDES = "fable-5-2 fable-5-1 opus-5-5 sonnet-5-5 haiku-5-5 mythos-5 mythos-preview opus-5 opus-4-8 opus-4-7 opus-4-6 sonnet-4-5 opus-4-1 sonnet-4"
+CLAUDES = (
+    *("fable-5-2", "fable-5-1", "opus-5-5", "sonnet-5-5", "haiku-5-5", "mythos-5", "mythos-preview"),
+    *("opus-5", "opus-4-8", "opus-4-7", "opus-4-6", "sonnet-4-5", "opus-4-1", "sonnet-4"),
+)
 CHATS: Mapping[str, tuple[str, ...]] = {
     **{
         f"claude-{name}": (
@@ -39,7 +42,7 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "openrouter/anthropic/{}",
             "bedrock_mantle/anthropic.{}",
         )
-        for name in (*CLAUDES.split(), "3-7-sonnet", "3-5-haiku", "zeta-7", "opus-7")
+        for name in (*CLAUDES, "3-7-sonnet", "3-5-haiku", "zeta-7", "opus-7")
     },
     **dict.fromkeys(
         (
