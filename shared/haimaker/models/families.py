@@ -346,9 +346,9 @@ OTHERS_THAT_THINK = (
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),
     Family("phi-reasoning", r"phi-4.*reasoning", thinking_tags="both"),
-    # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons; `max` is not everywhere where the newest are, as
-    # https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/meta/muse-spark-1-3 says. The open one has
-    # no `minimal`: https://console.groq.com/docs/model/meta-models/muse-spark-open
+    # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons. `max` is not everywhere:
+    # https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/meta/muse-spark-1-3. The open one has no
+    # `minimal`: https://console.groq.com/docs/model/meta-models/muse-spark-open
     Family("muse", r"muse-", thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "minimal", "minimal": "minimal"}),
     Family("muse-open", r"muse-.*(?:open|glimmer)", efforts={**UP_TO_XHIGH, "none": "low"}),
     # https://www.volcengine.com/docs/82379/1494384: `max_tokens` does not count their reasoning.
