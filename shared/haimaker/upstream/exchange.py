@@ -254,8 +254,8 @@ class Exchange:
             self.attempts.health.latency.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
-            if self.unsettled:
-                self.unsettled.add(self.settlement)
+        if first and self.unsettled and (self.settlement.store_failed or self.settlement.has_earlier):
+            self.unsettled.add(self.settlement)
         return record
 
     def _name_provider(self, error: APIError) -> None:
