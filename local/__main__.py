@@ -20,7 +20,7 @@ from haimaker.validation.settings import SettingsError
 
 from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
-from .home import find_problem
+from .home import find_problem, keep_temporary_files
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
@@ -54,6 +54,7 @@ def main() -> int:
             file_variables=frozenset(environment) - frozenset(os.environ),
         )
         _trust(environment)
+        keep_temporary_files(settings.home)
         if settings.workers > 1:  # each has read them, and none would learn that they changed
             settings = replace(settings, credentials_file=None)
     except SettingsError as error:
@@ -86,7 +87,11 @@ def main() -> int:
 
     gc.collect()
     gc.freeze()
-    return Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS).run(greet)
+    try:
+        workers = Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS)
+    except OSError as error:
+        return _fail(f"haimaker: no temporary folder can be made: {error.strerror}. Name where it can: TMPDIR=... {START}")
+    return workers.run(greet)
 
 
 def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: "Worker | None" = None) -> int:

@@ -113,12 +113,18 @@ def read_table(file: Path) -> dict[str, Row]:
 
 
 def with_vendors(table: Mapping[str, Row]) -> dict[str, Row]:
-    """The table with what `vendor_prices.PRICED` says now, and all else as it was."""
+    """The table with what `vendor_prices` says now, and all else as it was."""
     said = {name: to_row(row) for name, row in with_own_lines(replaced({})).items()}
     ours = {name: {field: value for field, value in row.items() if value} for name, row in said.items()}
     by_size = {name.partition("#")[0] for name in ours if "#" in name}
     kept = {name: row for name, row in table.items() if "#" not in name or name.partition("#")[0] not in by_size}
-    return kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+    found = kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+    return {name: row if name in ours or name == "#" else with_more_rates(name, row) for name, row in found.items()}
+
+
+def with_more_rates(name: str, row: Row) -> Row:
+    """A line of the table with the fees of its kind of models, and their rates of service tiers."""
+    return {**row, "rates": {**to_rates(more_rates(name, {**row, **row["rates"]})), **row["rates"]}}
 
 
 def lines(table: Mapping[str, Row]) -> Iterator[str]:
@@ -166,15 +172,24 @@ def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
         made, regional = dict(row), IN_REGION.fullmatch(name)
         if regional and (group := rows.get(f"bedrock/us.{regional[1]}")):
             made |= {field: value for field, value in group.items() if "cost" in field}
-        for fee in vendor_prices.FEES:
-            if re.fullmatch(fee.models, name) and "chat" in made["mode"]:
-                made = {**fee.rates, **made}
-        for uplift in vendor_prices.UPLIFTS:
-            if re.fullmatch(uplift.models, name):
-                made = {**uplifted(made, uplift), **made}
+        made = {**more_rates(name, made), **made}
         if SEARCHES_ALWAYS.fullmatch(name):
             made["input_cost_per_request"] = next(iter(searches(made["search_context_cost_per_query"]).values()))
         found[name] = made
+    return found
+
+
+def more_rates(name: str, row: Row) -> Row:
+    """The fees of its kind of models, and the rates of service tiers that are a multiple of the ordinary one: of chat."""
+    found: Row = {}
+    if "chat" not in row["mode"]:
+        return found
+    for fee in vendor_prices.FEES:
+        if re.fullmatch(fee.models, name):
+            found |= fee.rates
+    for uplift in vendor_prices.UPLIFTS:
+        if re.fullmatch(uplift.models, name):
+            found |= uplifted(row, uplift)
     return found
 
 

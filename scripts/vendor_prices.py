@@ -40,6 +40,24 @@ FEES = (
         r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
         {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
     ),
+    # "Built-in tools": a cent for each use.
+    Fee(
+        "https://docs.z.ai/guides/overview/pricing",
+        r"zai/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
+    ),
+    # Half a cent for each call of `$web_search` that the model makes, whether its client goes on or not.
+    Fee(
+        "https://platform.kimi.ai/docs/pricing/tools",
+        r"moonshot/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.005"}},
+    ),
+    # Ten dollars a thousand in Singapore; a twentieth of it in China, where the table has the prices of Singapore as well.
+    Fee(
+        "https://www.alibabacloud.com/help/en/model-studio/web-search",
+        r"dashscope/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
+    ),
     # A page that its browser opens, a dollar a thousand; the snapshot has what a search costs.
     Fee("https://groq.com/pricing", r"groq/openai/gpt-oss-.*", {"page_visit_cost_per_query": "0.001"}),
 )
@@ -59,6 +77,14 @@ class Uplift(NamedTuple):
 UPLIFTS = (
     # Billed only where an answer says that it was served at this tier.
     Uplift("https://deepinfra.com/blog/priority-service-tier", r"deepinfra/.*", "priority", Decimal("1.5")),
+    # `performanceConfig` with a latency that is optimized, where an answer says that it was: 1.00 and 4.00 USD a million of Nova
+    # Pro for 0.80 and 3.20, and likewise of the others.
+    Uplift(
+        "https://aws.amazon.com/bedrock/pricing/",
+        r"bedrock/(us\.)?(amazon\.nova-pro-v1:0|anthropic\.claude-3-5-haiku-.*|meta\.llama3-1-(70b|405b)-instruct-v1:0)",
+        "optimized",
+        Decimal("1.25"),
+    ),
 )
 
 

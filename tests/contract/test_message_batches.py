@@ -114,6 +114,17 @@ def test_a_cancelled_batch_says_of_each_request_what_became_of_it(
     assert (kinds.count("succeeded"), kinds.count("canceled")) == (counts.succeeded, counts.canceled)
 
 
+def test_each_request_of_a_batch_that_is_cancelled_before_it_begins_has_a_result(
+    claude: anthropic.Anthropic, idle: Callable[[], None]
+) -> None:
+    batch = claude.messages.batches.create(requests=[asked("a"), asked("b")])
+    assert claude.messages.batches.cancel(batch.id).processing_status == "canceling"
+    idle()
+    batch = ended(claude, batch)
+    assert batch.request_counts.to_dict() == {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 2, "expired": 0}
+    assert {name: result.type for name, result in results(claude, batch).items()} == {"a": "canceled", "b": "canceled"}
+
+
 def test_a_batch_that_can_not_begin_tells_each_request_why(claude: anthropic.Anthropic) -> None:
     batch = ended(claude, claude.messages.batches.create(requests=[asked("a", "no-such-model"), asked("b", "demo/echo")]))
     assert batch.request_counts.errored == 2

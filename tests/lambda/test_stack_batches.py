@@ -68,6 +68,10 @@ def test_files_are_kept_listed_read_and_deleted(batches):
     assert client.files.delete(file.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.files.content(file.id)
+    claude = batches.anthropic_client(client.api_key)
+    file = claude.files.upload(file=("a.txt", b"Hi", "text/plain"))
+    assert ([each.id for each in claude.files.list()], claude.files.download(file.id).read()) == ([file.id], b"Hi")
+    assert claude.files.delete(file.id).type == "file_deleted"
     assert batches.objects() == []
 
 
@@ -82,6 +86,7 @@ def test_a_batch_is_answered_in_order(batches):
     batch = client.batches.retrieve(batch.id)
     assert (batch.status, batch.errors) == ("completed", None)
     assert batch.request_counts.to_dict() == {"total": 30, "completed": 27, "failed": 3}
+    assert batch.model == line("one")["body"]["model"]
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     assert [row["custom_id"] for row in output] == [name for name in names if not name.endswith("7")]
     assert [row["custom_id"] for row in errors] == ["line-7", "line-17", "line-27"]
@@ -164,7 +169,8 @@ def test_message_batches_are_answered_and_their_roles_have_what_they_do_and_no_m
     assert [each["id"] for each in listed] == [open_batch.id]
     assert httpx.post(f"{batches.url}/v1/batch/{open_batch.id}/cancel", headers=admin).json()["status"] == "cancelling"
     batches.deliver()
-    batches.openai_client(key).files.delete(open_batch.input_file_id)
+    for file in batches.openai_client(key).batches.retrieve(open_batch.id), open_batch:
+        batches.openai_client(key).files.delete(file.error_file_id or file.input_file_id)
     assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
     assert (held(batches, key), batches.objects()) == ((2 * COST, False), [])
     role = batches.stack.role("batches")
@@ -218,7 +224,9 @@ def test_a_batch_that_is_cancelled_keeps_what_was_answered(batches, monkeypatch,
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     asked = [row for row in errors if row["response"]]
     if moment == "before":
-        assert (output, errors, held(batches, key)) == ([], [], (0, False))
+        assert (output, ids_of(errors), held(batches, key)) == ([], names, (0, False))
+        assert {row["error"]["code"] for row in errors} == {"batch_cancelled"}
+        assert batch.request_counts.to_dict() == {"total": 40, "completed": 0, "failed": 0}
         return
     assert 0 < len(output) < 40
     assert sorted(ids_of(output) + ids_of(errors), key=names.index) == names

@@ -144,27 +144,17 @@ def results(services: "Services", request: Request) -> Response:
         begin = [kept.pieces(file) for file in found[:1]]
 
     def lines() -> Iterator[bytes]:
-        from haimaker.batches.lines import split
+        from haimaker.batches.lines import custom_id_of, split
 
         rest = (kept.pieces(file) for file in found[1:])  # a bucket does not wait for who reads the first
         for raw in (raw for pieces in chain(begin, rest) for raw in split(pieces)):
             if batch.status != FAILED:
                 row = json.loads(raw)
                 yield _line(row["custom_id"], _result(row))
-            elif custom_id := _custom_id_of(raw):
+            elif custom_id := custom_id_of(raw):  # of a file of which lines may be none
                 yield _line(custom_id, _error(batch.body["errors"]["data"][0]))
 
     return Response(200, {"content-type": "application/x-jsonl"}, lines())
-
-
-def _custom_id_of(raw: bytes) -> str | None:
-    """The custom id of a line that is no valid request: a batch that was begun by a file may have failed for it. None if it has
-    none."""
-    try:
-        custom_id = parse_json(raw).get("custom_id")
-    except BadRequestError:
-        return None
-    return custom_id if isinstance(custom_id, str) else None
 
 
 def _line(custom_id: str, result: JSON) -> bytes:

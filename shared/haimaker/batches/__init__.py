@@ -93,19 +93,17 @@ class BatchDirectory(NamedTuple):
 
     def change(self, batch: Batch, **fields: object) -> Batch:
         """Changes fields, whatever others were changed meanwhile: the client's cancelling is kept, unless the status itself is one
-        that ends it."""
+        that ends it. What has ended meanwhile stays as it is."""
         changed = batch.with_fields(**fields)
         for _ in range(CHANGING_TRIES):
             if kept := self.put(changed):
                 return kept
             now = self.get(batch.owner, batch.id)
-            if now is None:
-                return changed
+            if now is None or now.has_ended:
+                return now or changed
             if now.status == CANCELLING and fields.get("status") not in ENDED:
-                kept_fields = {"status": CANCELLING, "cancelling_at": now.body["cancelling_at"]}
-                changed = now.with_fields(**{**changed.body, **kept_fields})
-            else:
-                changed = now.with_fields(**changed.body)
+                fields |= {"status": CANCELLING, "cancelling_at": now.body["cancelling_at"]}
+            changed = now.with_fields(**fields)
         return changed
 
     def page(self, owner: str, after: str | None, limit: int, *, newest_first: bool = True) -> tuple[Sequence[Batch], bool]:

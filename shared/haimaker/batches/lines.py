@@ -113,6 +113,15 @@ def read_line(raw: bytes, endpoint: str) -> Line:
     return Line(custom_id, dumps(body), body.get("model"))
 
 
+def custom_id_of(raw: bytes) -> str | None:
+    """The custom id of a line that may be no valid request. None if it has none."""
+    try:
+        custom_id = parse_json(raw).get("custom_id")
+    except BadRequestError:
+        return None
+    return custom_id if isinstance(custom_id, str) and custom_id else None
+
+
 def answer_row(custom_id: str, request_id: str, status: int, body: bytes) -> bytes:
     """A line of the output, or of the error file, with an answer as it came."""
     if b"\n" in body:

@@ -21,6 +21,7 @@ from haimaker.batches import (
     Batch,
 )
 from haimaker.batches.beginning import Checked, check_lines, open_pools, pool_error
+from haimaker.batches.ending import keep_unread
 from haimaker.batches.heart import LEASE_S, Heart
 from haimaker.batches.journal import ERROR, OUTPUT
 from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
@@ -190,7 +191,9 @@ class Steps:
         """Reads all lines and puts their worst case aside before any is asked."""
         accounts = self._accounts(batch)
         if batch.status == CANCELLING or accounts is None:
-            self._tell_end(batch, CANCELLED)
+            file_id = batch.body["error_file_id"] or new_id(FILE_PREFIX, time.time())
+            batch = self._directory.change(batch, finalizing_at=int(time.time()), error_file_id=file_id)
+            self._tell_end(batch, CANCELLED, **keep_unread(self._tools.files, batch, CANCELLED, file_id))
             return
         file = self._tools.files.get(batch.owner, batch.body["input_file_id"])
         if file is None:

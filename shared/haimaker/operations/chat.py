@@ -21,7 +21,7 @@ from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
-from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, own_tools
+from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, asks_to_search, own_tools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
@@ -220,7 +220,7 @@ class ChatRequest(TextRequest):
         has_tools = any(self.body.get(name) or sent.get(name) for name in BRINGS_TOOLS)
         if has_tools or messages.have_results:
             bound += attempt.provider.limits.tool_prompt_tokens
-        searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
+        searches = asks_to_search(self.body) and not reads_search_for_free(model_info.model)
         kept = sent.get("previous_response_id") is not None or sent.get("thread") is not None
         # What is found, and what the provider has of the conversation, only its limit bounds.
         if searches or kept or messages.have_other_media or self._own_tools_for(attempt).within().fills_prompt:
@@ -250,7 +250,7 @@ class ChatRequest(TextRequest):
         geo = body.get("inference_geo")
         most = Usage(
             input=self.max_prompt_tokens(attempt),
-            service_tier=self.fields.service_tier,
+            service_tier=self.fields.service_tier or _asked_latency(body),
             **_max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,
             inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
@@ -316,6 +316,14 @@ def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
     searches = max(unasked, tools.fees.get("web_searches", 0))
     opens = bool(searches) and model_info.rate(costs.FEE_RATES["opened_pages"]) is not None
     return {**tools.fees, "web_searches": searches, **({"opened_pages": MAX_SEARCHES} if opens else {})}
+
+
+def _asked_latency(body: JSON) -> str | None:
+    """The tier of Bedrock that is asked for by its latency:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/latency-optimized-inference.html"""
+    asked = body.get("performanceConfig") or body.get("performance_config")
+    latency = asked.get("latency") if isinstance(asked, dict) else None
+    return latency if latency == "optimized" else None
 
 
 def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:

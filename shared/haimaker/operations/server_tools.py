@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from haimaker.http.errors import invalid_parameter
-from haimaker.http.json import as_objects
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.validation.bounds import MAX_NAME
@@ -133,8 +133,14 @@ def own_tools(body: JSON) -> OwnTools:
     if len(found) > MAX_OWN_TOOLS:
         raise invalid_parameter("tools", f"it must have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
     options = body.get("web_search_options")
-    searches = None if options is None else _searches(options)
+    searches = _searches(options) if options is not None else MAX_SEARCHES if asks_to_search(body) else None
     return OwnTools(Counter(map(_own_tool, found)) if found else {}, searches, body.get("max_tool_calls"), _compacts(body))
+
+
+def asks_to_search(body: JSON) -> bool:
+    """Whether it allows searches of the web by a field of its own: OpenAI's, and Alibaba's, of
+    https://www.alibabacloud.com/help/en/model-studio/web-search"""
+    return body.get("web_search_options") is not None or body.get("enable_search") is True
 
 
 def _own_tool(tool: JSON) -> OwnTool:
@@ -161,8 +167,11 @@ def _is_own(tool: JSON) -> bool:
 
 
 def _name(tool: JSON) -> str:
-    """Google's tools are named by their only field."""
+    """Google's tools are named by their only field; Moonshot's by their functions, as the client's are:
+    https://platform.kimi.ai/docs/guide/use-web-search"""
     kind = tool.get("type")
+    if kind == "builtin_function":
+        kind = as_object(tool.get("function")).get("name")
     return (kind if isinstance(kind, str) else str(next(iter(tool), "")))[:MAX_NAME]
 
 

@@ -143,9 +143,11 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    # Alibaba's: https://www.alibabacloud.com/help/en/model-studio/web-search
+    found = max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
     counted = _counts(
         body,
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
+        web_searches=max(found, to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),

@@ -313,6 +313,8 @@ class NativeBatches:
     most_lines: int = 10_000
     most_bytes: int = 32 * 1024 * 1024
     """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
+    most_inputs: int = 0
+    """Texts of embeddings in one batch, of which a line may have many; 0: as many as its lines have."""
     lacks: tuple[str, ...] = ()
     """Fields of a call's body that none may have."""
     alike: tuple[str, ...] = ()

@@ -152,10 +152,10 @@ class ImageFetcher:
             try:
                 path = (address.path or "/") + (f"?{address.query}" if address.query else "")
                 own = {"host": address.netloc.rpartition("@")[2], "accept": "image/*", "connection": "close"}
-                answer = _ask(connected, "GET", path, own, bounds)
-                if answer.status not in (301, 302, 303, 307, 308):
-                    return _read(answer, bounds.held)
-                url = urljoin(url, answer.headers.get("location", ""))
+                with _ask(connected, "GET", path, own, bounds) as answer:
+                    if answer.status not in (301, 302, 303, 307, 308):
+                        return _read(answer, bounds.held)
+                    url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 bounds.cancel.forget(connected)
                 connected.close()
@@ -193,8 +193,9 @@ def _tunnel(connected: socket.socket, proxy: Proxy, found: list[Any], bounds: Fe
     known. Without TLS too, so that the proxy does not say the address to the host in place of its name. Raises OSError."""
     host, port = next((place for family, *_, place in found if family == socket.AF_INET), found[0][-1])[:2]
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if _ask(connected, "CONNECT", target, {"host": target, **proxy.headers}, bounds).status != 200:
-        raise ConnectionError("the proxy does not lead there")
+    with _ask(connected, "CONNECT", target, {"host": target, **proxy.headers}, bounds) as answer:
+        if answer.status != 200:
+            raise ConnectionError("the proxy does not lead there")
 
 
 def _secure(connected: socket.socket, host: str, bounds: FetchBounds) -> socket.socket:
@@ -244,12 +245,18 @@ class _Readable:
 def _ask(
     connected: socket.socket, method: str, target: str, headers: Mapping[str, str], bounds: FetchBounds
 ) -> http.client.HTTPResponse:
+    """An answer whose head was read. It has to be closed: one that a garbage collector ends after its file is a traceback on stderr
+    (https://docs.python.org/3/whatsnew/3.13.html#io)."""
     asking = http.client.HTTPConnection(headers["host"])
     asking.sock = connected
     connected.settimeout(bounds.left_s())
     asking.request(method, target, headers=headers)
     answer = http.client.HTTPResponse(cast(socket.socket, _Readable(_Reader(connected, bounds))), method=method)
-    answer.begin()  # it skips interim answers, without end if they have none: the reader has one
+    try:
+        answer.begin()  # it skips interim answers, without end if they have none: the reader has one
+    except BaseException:
+        answer.close()
+        raise
     return answer
 
 

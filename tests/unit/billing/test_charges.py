@@ -63,9 +63,14 @@ def oai(message: JSON | None = None, **counts: Any) -> JSON:
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": counts}
 
 
-def converse(input: int, output: int) -> JSON:
+def converse(input: int, output: int, **more: Any) -> JSON:
     counts = {"inputTokens": input, "outputTokens": output, "totalTokens": input + output}
-    return {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": counts}
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+        "stopReason": "end_turn",
+        "usage": counts,
+        **more,
+    }
 
 
 def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
@@ -77,7 +82,7 @@ def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
     yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}}
     yield "contentBlockStop", {"contentBlockIndex": 0}
     yield "messageStop", {"stopReason": body["stopReason"]}
-    yield "metadata", {"usage": body["usage"]}
+    yield "metadata", {name: body[name] for name in ("usage", "performanceConfig") if name in body}
 
 
 def events_of(body: JSON) -> Iterator[JSON]:
@@ -167,6 +172,9 @@ OPENED = [
     *({"index": 2 + at, "type": name} for at, name in enumerate(("browser.find", "visit_website", "python"))),
 ]
 
+SEARCHED = {"index": 0, "id": "call_1", "type": "builtin_function", "function": {"name": "$web_search", "arguments": "{}"}}
+FOUND = [{"title": "A page", "link": "https://example.org", "refer": "ref_1"}]
+
 CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
     "standard speed": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="standard"), 7_500_000),
     "fast": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="fast"), 15_000_000),
@@ -210,6 +218,36 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
         ANYWHERE,
         oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
         210_000,
+    ),
+    "searched at Z.ai": (
+        "zai/glm-4.6",
+        ANYWHERE,
+        {**oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100), "web_search": FOUND},
+        10_820_000,
+    ),
+    "searched at Moonshot": (
+        "moonshot/kimi-k2.5",
+        ANYWHERE,
+        oai({"content": None, "tool_calls": [SEARCHED]}, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        5_900_000,
+    ),
+    "searched at Alibaba": (
+        "dashscope/qwen3-max",
+        ANYWHERE,
+        oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100, plugins={"search": {"count": 2, "strategy": "turbo"}}),
+        21_800_000,
+    ),
+    "in a hurry": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(10**6, 10**6, performanceConfig={"latency": "optimized"}),
+        5_000_000_000,
+    ),
+    "no longer in a hurry": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(10**6, 10**6, performanceConfig={"latency": "standard"}),
+        4_000_000_000,
     ),
     "asked the same again": (
         "gemini/gemini-3-flash-preview",

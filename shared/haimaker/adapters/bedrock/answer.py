@@ -215,7 +215,7 @@ def to_usage(metadata: JSON) -> JSON | None:
             output=output - reasoning,
         )
     )
-    tier = service_tier(metadata)
+    tier = "optimized" if _inner(metadata, "performanceConfig").get("latency") == "optimized" else service_tier(metadata)
     return {**made, "service_tier": tier} if tier else made
 
 
