@@ -134,6 +134,9 @@ class Dialect:
     """Constant headers of every request."""
     forwards: tuple[str, ...] = ()
     """Headers of the client that are passed on."""
+    betas: Mapping[str, str] | None = None
+    """Of Anthropic's unfinished features, by the name in its own API: those that the provider has, and as what. It refuses requests
+    with others. None where it takes all."""
     whole_with: tuple[str, ...] = ()
     """Parameters with which it streams nothing: it is asked for a whole answer, of which a stream is made."""
     asks_stream_usage: bool = True

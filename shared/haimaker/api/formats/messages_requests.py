@@ -221,8 +221,8 @@ def _part(block: JSON, param: str) -> JSON:
         told = "\n".join(str(part.get("text") or "") for part in _blocks(block.get("content"), f"{param}.content"))
         head = "\n".join(str(block[name]) for name in ("title", "source") if block.get(name))
         return _with_cache_control({"type": "text", "text": f"{head}\n\n{told}"}, block)
-    if kind == "tool_reference" and isinstance(block.get("tool_name"), str):
-        return _with_cache_control({"type": "text", "text": f"The tool {block['tool_name']} is there."}, block)
+    if kind == "tool_reference":
+        return _with_cache_control({"type": "text", "text": f"The tool {block.get('tool_name')} is there."}, block)
     if _is_strange(block):
         return {"type": "text", "text": ""}
     raise _invalid(f"{param}.type", f"a block of type {kind!r} can't stand here")

@@ -293,7 +293,7 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
         elif kind == "namespace":
             inner = _listed(tool.get("tools"), f"{param}.tools")
             prefix = f"{_text(tool, 'name', param)}{BETWEEN}"
-            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], "tools")
+            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], param)
             tools += [
                 _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
             ]
