@@ -72,6 +72,7 @@ class Suite(NamedTuple):
     """A file with names of models, retired ones too, for which routes are made."""
 
 
+NO_INPUT = "asks with no input at all: 400 before a provider is asked; the mock takes it, since its document requires no field"
 FOREIGN = "names an id that the gateway never gave its key: 404, and the provider is not asked"
 MOCK = f"http://127.0.0.1:{MOCK_PORT}"
 SUITES = {
@@ -88,6 +89,7 @@ SUITES = {
             r"method_create_with_all_params|method_count_with_all_params|method_compact_with_all_params": (
                 "asks for a conversation, a prompt or an earlier response that the gateway never gave its key"
             ),
+            r"(method|raw_response|streaming_response)_(create_overload_[12]|compact|count)\b": NO_INPUT,
         },
     ),
     "anthropic-sdk-python": Suite(

@@ -96,7 +96,7 @@ def test_codexs_tools_reach_any_model_and_come_back(client: openai.OpenAI, upstr
     raw = client.responses.with_raw_response.create(model=MODEL, input="Hi", tools=tools, store=False)
     [call] = raw.parse().output
     assert (call.name, call.namespace) == ("get_weather", "web")  # type: ignore[union-attr]
-    assert raw.headers["x-haimaker-dropped-params"] == "tools[1]"
+    assert raw.headers["x-haimaker-dropped-params"] == "tools[0].description,tools[1]"
     sent = upstream.calls[-1].json["tools"]
     assert [tool["function"]["name"] for tool in sent] == ["web__get_weather", "apply_patch"]
 

@@ -118,6 +118,8 @@ class Original(NamedTuple):
     """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
     background: bool = False
     """Whether the answer is made while nobody waits for it, to be asked for later."""
+    betas: tuple[str, ...] = ()
+    """The features that are not finished yet of which the client makes use, where it says so in a header."""
 
 
 class EventStream(NamedTuple):

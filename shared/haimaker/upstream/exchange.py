@@ -20,6 +20,7 @@ from haimaker.http.errors import (
     ContextWindowExceededError,
     InternalServerError,
 )
+from haimaker.http.responses import join_names
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
@@ -360,13 +361,13 @@ class Exchange:
 
     def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped)
+        dropped = join_names(dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped))
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,
             "x-haimaker-model": attempt_log.attempt.model,
             "x-haimaker-attempts": str(len(self.attempts.attempt_logs)),
-            **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
+            **({"x-haimaker-dropped-params": dropped} if dropped else {}),
             **(
                 {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
                 if attempt_log.attempt.max_output_tokens
