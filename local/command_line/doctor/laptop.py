@@ -25,7 +25,7 @@ from .. import routes
 from ..api_client import KEY_VARIABLES, APIClient, key_of
 from ..context import Context
 from ..stack import OperatorError
-from .finding import Check, Finding, missing, ok, wrong
+from .finding import WRONG, Check, Finding, missing, ok, wrong
 
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
@@ -75,7 +75,8 @@ def settings(context: Context) -> Iterator[Finding]:
 def home(context: Context) -> Iterator[Finding]:
     folder = _settings(context).home
     if problem := find_problem(folder.resolve()):
-        yield wrong("home", problem, "Make it yours, or name another: HAIMAKER_HOME=... " + START)
+        first = "Make room" if problem.endswith("is full.") else "Make it yours"
+        yield wrong("home", problem, f"{first}, or name another: HAIMAKER_HOME=... {START}")
     else:
         yield ok("home", f"{folder.resolve()} {'can be written' if folder.is_dir() else 'is made at the first start'}")
 
@@ -89,7 +90,10 @@ def database(context: Context) -> Iterator[Finding]:
     elif not file.exists():
         yield ok("database", "is made at the first start")
     else:
-        yield _health_of(str(file.resolve()), file.stat().st_size)
+        found_now = _health_of(str(file.resolve()), file.stat().st_size)
+        if found_now.level == WRONG and find_problem(found.home):
+            found_now = found_now._replace(fix="See to the home first: SQLite needs to write there to read.")
+        yield found_now
 
 
 def _health_of(file: str, size: int) -> Finding:
