@@ -114,7 +114,7 @@ class Settings:
     content_days: int = 30
     """For how many days the folder has them; a bucket has its lifecycle."""
     function_name: str = ""
-    """Of the Lambda function that this is."""
+    """The name of the Lambda function that this is; empty elsewhere."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
