@@ -24,7 +24,7 @@ class ProcessCredentials:
     access: Mapping[str, ProviderConnection] = field(repr=False)
     accounts: Mapping[str, ProviderAccount]
     file: Path | None = None
-    """Where what is added goes; None where nothing may be added."""
+    """The file to which credentials are added; None where none may be."""
     from_file: frozenset[str] = frozenset()
     """Variables that stand in it; the process was given the others."""
     _lock: Lock = field(default_factory=Lock, repr=False)
