@@ -23,7 +23,7 @@ class Asked(NamedTuple):
     """What came of a line: its outcome and its row, or neither, where the work was over before it had an answer that stays."""
 
     cost_nanousd: int
-    """Of all its requests."""
+    """The cost of all its requests."""
     outcome: Outcome | None = None
     row: bytes = b""
     late: tuple[str, ...] = ()

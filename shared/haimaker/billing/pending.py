@@ -18,7 +18,7 @@ KIND = "background"
 """Of the documents, and of the events by which a function has them seen to: the id of a request, or ALL."""
 ALL = "*"
 TRIES = 5
-"""Of a change that meets others."""
+"""How often a change is tried that meets others."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from haimaker.billing.settlement import Settlement
 from haimaker.store import BudgetAlert, Record, Reservation, Store, StoreUnavailable
 
 MOST = 10_000
-"""Of which a process keeps what they cost; a later one is charged as lost."""
+"""The most requests whose cost a process keeps; a later one is charged as lost."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 
 

@@ -8,7 +8,7 @@ from haimaker.http.values import JSON, Response
 from haimaker.long_work import STEP, in_steps
 
 MAX_NAMES_LENGTH = 4_000
-"""Of names in a header."""
+"""The most characters of names in a header."""
 
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:

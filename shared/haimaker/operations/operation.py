@@ -95,7 +95,7 @@ def pack_summary(summary: str) -> str:
 STORED = "stored"
 """The field of a native answer's body, or of its last chunk's, with what the record says of what the provider keeps."""
 RESPONSE_PREFIX = "resp_"
-"""Of the id of a response; what follows is the request's."""
+"""The beginning of a response's id; what follows is the request's."""
 
 
 class Original(NamedTuple):
@@ -149,7 +149,7 @@ class OperationRequest:
     size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
     original: Original | None = None
-    """In the client's format, where that is another one."""
+    """The request in the client's format, where that is another one."""
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ which path a model is its card says, and at another one it is refused.
 """
 
 from haimaker.lean_dataclasses import replace
-from haimaker.providers import anthropic
+from haimaker.providers import anthropic, bedrock_invoke
 from haimaker.providers.common import OPENAI_FAMILIES
 from haimaker.providers.provider import Auth, Catalog, Dialect, Endpoint, Limits, MessageRules, Provider
 
@@ -18,7 +18,7 @@ CLAUDE = replace(
     name="bedrock_mantle",
     endpoint=Endpoint(path="/anthropic/v1{path}"),
     auth=AUTH,
-    dialect=replace(anthropic.PROVIDER.dialect, refuse=("web_search_options",)),
+    dialect=replace(anthropic.PROVIDER.dialect, refuse=("web_search_options",), betas=bedrock_invoke.BETAS),
     limits=replace(anthropic.PROVIDER.limits, takes_max_uses=False),
     batches=None,
 )

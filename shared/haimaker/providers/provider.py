@@ -294,7 +294,7 @@ class BatchAccount(NamedTuple):
     bucket: str = ""
     """Where lines and answers are; what follows a slash begins the names of all objects, such as `my-bucket/haimaker`."""
     role: str = ""
-    """As whom the provider reads and writes the bucket."""
+    """The role as which the provider reads and writes the bucket."""
     account: str = ""
     """The id of the account at the provider."""
 

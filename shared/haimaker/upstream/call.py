@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
-"""Of an answer that its provider pauses."""
+"""The most turns of an answer that its provider pauses."""
 BETAS = "anthropic-beta"
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"

@@ -180,14 +180,14 @@ class Exchange:
     cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
-    """For a key whose prompts and answers are kept."""
+    """What is kept of the request, where its key wants that."""
     deferral: "Deferral | None" = None
-    """For a response that its provider makes in the background."""
+    """What notes a response that its provider makes in the background."""
     unsettled: "Unsettled | None" = None
     """What settles it later, if the store fails: in a process that goes on."""
     sent_events: int = 0
     _sent_bytes: int = 0
-    """Of the body."""
+    """The bytes of the body that were sent."""
 
     @property
     def request(self) -> OperationRequest:

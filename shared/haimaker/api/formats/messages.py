@@ -172,7 +172,7 @@ class _Stream:
 
     blocks: int = 0
     kind: str | None = None
-    """Of the open block: text, thinking or tool_use."""
+    """The kind of the open block: text, thinking or tool_use."""
     calls: dict[int, int] = field(default_factory=dict)
     """The block of each of the chat's calls."""
     details: list[JSON] = field(default_factory=list)
