@@ -65,7 +65,8 @@ def nothing_is_left(desk: Desk, key: str, batch: Any) -> None:
 def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream):
     upstream.answers(Reply.json(200, completion("hi")))
     lines = [line("a"), line("b", "demo/echo"), line("c", messages=7), line("d")]
-    batch = begin(client, lines, metadata={"a": "b"})
+    lasts: Any = {"anchor": "created_at", "seconds": 7_200}
+    batch = begin(client, lines, metadata={"a": "b"}, output_expires_after=lasts)
     assert (batch.status, batch.endpoint, batch.metadata) == ("validating", CHAT, {"a": "b"})
     assert (batch.output_file_id, batch.expires_at) == (None, batch.created_at + 86_400)
     batch = ended(client, batch)
@@ -81,6 +82,7 @@ def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenA
     assert wrong["response"]["body"]["error"]["param"] == "messages"
     files = {file.id: file for file in client.files.list(purpose="batch_output")}
     assert files.keys() == {batch.output_file_id, batch.error_file_id}
+    assert {(file.expires_at or 0) - file.created_at for file in files.values()} == {7_200}
     records = {record.detail["custom_id"]: record for record in desk.records(key)}
     assert {(record.detail["batch"], record.detail["batch_line"]) for record in records.values()} == {
         (batch.id, 1), (batch.id, 2), (batch.id, 4),

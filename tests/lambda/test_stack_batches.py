@@ -68,6 +68,10 @@ def test_files_are_kept_listed_read_and_deleted(batches):
     assert client.files.delete(file.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.files.content(file.id)
+    claude = batches.anthropic_client(client.api_key)
+    file = claude.files.upload(file=("a.txt", b"Hi", "text/plain"))
+    assert ([each.id for each in claude.files.list()], claude.files.download(file.id).read()) == ([file.id], b"Hi")
+    assert claude.files.delete(file.id).type == "file_deleted"
     assert batches.objects() == []
 
 
@@ -82,6 +86,7 @@ def test_a_batch_is_answered_in_order(batches):
     batch = client.batches.retrieve(batch.id)
     assert (batch.status, batch.errors) == ("completed", None)
     assert batch.request_counts.to_dict() == {"total": 30, "completed": 27, "failed": 3}
+    assert batch.model == line("one")["body"]["model"]
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     assert [row["custom_id"] for row in output] == [name for name in names if not name.endswith("7")]
     assert [row["custom_id"] for row in errors] == ["line-7", "line-17", "line-27"]

@@ -195,7 +195,10 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
         return None  # its lines have none
     provider, model = attempt.provider.name, deployment or attempt.model
     alike = _digest(body, rules.alike) if rules.alike else ""
-    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body, alike)
+    given = body.get("input") if rules.most_inputs else None
+    inputs = len(given) if isinstance(given, list) and given and not isinstance(given[0], int) else 1
+    wanted = dumps(body) if deployment else sent.body
+    return NativeCall(provider, attempt.target, sent.path, model, headers, wanted, inputs, alike)
 
 
 def _digest(body: JSON, names: Sequence[str]) -> str:

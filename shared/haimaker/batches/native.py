@@ -66,9 +66,11 @@ class NativeCall(NamedTuple):
     target: str
     path: str
     model: str
-    """By the name that the provider's batches know."""
+    """The model by the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
+    inputs: int = 1
+    """How many texts of embeddings it has."""
     alike: str = ""
     """What all lines of one batch have alike besides, as a digest."""
 

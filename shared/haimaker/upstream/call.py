@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
-"""Of an answer that its provider pauses."""
+"""The most turns of an answer that its provider pauses."""
+BETAS = "anthropic-beta"
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
@@ -171,6 +172,9 @@ class UpstreamCall:
                 place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
                 headers = {name: value for name in provider.dialect.forwards if _is_plain(value := self.headers.get(name, ""))}
+                if provider.dialect.betas is not None and BETAS in headers:
+                    headers[BETAS], lost = _known_betas(headers[BETAS], provider.dialect.betas)
+                    attempt_log.dropped = (*attempt_log.dropped, *lost)
                 headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
                 headers |= auth_headers(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
@@ -373,6 +377,13 @@ class CountedPieces(Iterator[bytes]):
         piece = next(self.pieces)
         self.size += len(piece)
         return piece
+
+
+def _known_betas(value: str, known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The header for a provider that has these, and the names of what is left out."""
+    names = [name.strip() for name in value.split(",")]
+    kept = dict.fromkeys(known[name] for name in names if name in known)
+    return ",".join(kept), [f"{BETAS}.{name}" for name in names if name and name not in known]
 
 
 def _is_plain(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from haimaker.lean_dataclasses import replace
 from haimaker.settings.settings import Settings
 from haimaker.validation.settings import SettingsError
 from local.environment import HAIMAKER_VARIABLES, command_environment, misspelt, parse, read_environment
-from local.home import find_problem
+from local.home import find_problem, keep_temporary_files
 from local.installation import ROOT
 
 LINES = [
@@ -154,3 +155,20 @@ def test_what_is_wrong_with_the_home_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, _: path == tmp_path)
     (tmp_path / "haimaker.sqlite").touch()
     assert find_problem(tmp_path) == f"{tmp_path / 'haimaker.sqlite'} can't be written."
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder", "kept"),
+    [("", "", False), ("", "absent", True), ("absent", "absent", True), ("", "/dev/null", True), ("absent", "", False)],
+)
+def test_temporary_files_are_in_the_home_where_no_other_folder_can_be_written(tmp_path, monkeypatch, variable, folder, kept):
+    monkeypatch.setenv("TMPDIR", variable)
+    keep_temporary_files(tmp_path / "home", [str(tmp_path / folder)])
+    assert os.environ["TMPDIR"] == (str(tmp_path / "home") if kept else variable)
+    assert os.access(tmp_path / "home", os.W_OK) == kept
+
+
+def test_a_home_that_can_not_be_made_is_no_reason_to_fail_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "")
+    keep_temporary_files(Path("/dev/null/home"), [])
+    assert os.environ["TMPDIR"] == ""
