@@ -11,6 +11,11 @@ TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - nothing is 
 and https://www.sqlite.org/tempfiles.html#temporary_file_storage_locations."""
 
 
+def explain(home: Path, failed: str) -> str:
+    """Says what is wrong with the folder, where its database can't be used for that, else what failed."""
+    return find_problem(home) or failed
+
+
 def find_problem(home: Path) -> str | None:
     """A sentence; None where the folder can be used, or made."""
     if home.exists():

@@ -32,9 +32,9 @@ class Use(NamedTuple):
 
     moment_s: float
     own_s: float
-    """By this process, of all processors together."""
+    """Seconds that this process used, of all processors together."""
     busy_s: Mapping[int, float]
-    """Of each processor, by all processes."""
+    """Seconds that all processes used, of each processor."""
 
 
 def read_use() -> Use:

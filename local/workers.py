@@ -31,15 +31,15 @@ class Worker(NamedTuple):
     """One of the processes, as it sees itself."""
 
     place: int
-    """Among them, from 0; of the one that died, if it takes another's place."""
+    """Its place among them, from 0: that of the one that died, where it replaces one."""
     ending: str
-    """Of the ids of its requests."""
+    """The ending of the ids of its requests."""
     dead: tuple[str, ...]
-    """Those of workers that died."""
+    """The endings of workers that died."""
     counts: Path
     """A folder for what each worker counts."""
     ready: Callable[[], None]
-    """To be called once it can serve."""
+    """Called once it can serve."""
 
 
 class Workers:

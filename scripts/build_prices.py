@@ -13,7 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,9 @@ IN_REGION = re.compile(r"bedrock/((?:anthropic\.claude-|openai\.gpt-\d|amazon\.n
 """A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
 https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
 
+OF_TOKENS = re.compile(r"cost_per(_\w+)?_token|_token_cost")
+"""Names of prices of tokens."""
+
 ORDINARY = {
     "input_cost_per_audio_token": "input_cost_per_token",
     "input_cost_per_image_token": "input_cost_per_token",
@@ -78,6 +81,8 @@ ORDINARY = {
 """Rates of special tokens that say nothing where they equal the ordinary rate, and would hide its service tiers."""
 
 MINUTES_PER_DAY = 24 * 60
+DIGITS_OF_A_DOUBLE = 15
+"""That are surely right."""
 
 
 def main(arguments: list[str]) -> None:
@@ -141,7 +146,33 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
         name = to_name(key, provider_of(served[key]))
         said = {field: value for field, value in served[key].items() if not is_empty(value)}
         rows[name] = rows.get(name, {}) | said
-    return with_own_lines(by_resolution(replaced(corrected(rows))))
+    return with_own_lines(by_resolution(replaced(corrected(with_newer(rows)))))
+
+
+def with_newer(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """With the models that came after the snapshot, prices that changed after it, and none retired that is not."""
+    found = dict(rows)
+    for newer in vendor_prices.NEWER:
+        if newer.name not in rows and newer.like in rows:
+            other = {field: value for field, value in rows[newer.like].items() if field != "deprecation_date"}
+            kept = {field: value for field, value in other.items() if not (newer.rates and OF_TOKENS.search(field))}
+            found[newer.name] = {**multiplied(kept, newer.factor), **(newer.rates or {}), **(newer.facts or {})}
+    for name in vendor_prices.NOT_RETIRED.keys() & found.keys():
+        found[name] = {field: value for field, value in found[name].items() if field != "deprecation_date"}
+    for change in vendor_prices.CHANGES:
+        for name, row in found.items():
+            old = row.get("input_cost_per_token")
+            if old and re.fullmatch(change.models, name) and Decimal(str(old)) == Decimal(change.was):
+                found[name] = multiplied(row, change.factor)
+    return found
+
+
+def multiplied(row: Row, factor: Decimal) -> Row:
+    """A row with its prices of tokens multiplied."""
+    return {
+        field: f"{(Decimal(str(value)) * factor).normalize():f}" if factor != 1 and OF_TOKENS.search(field) else value
+        for field, value in row.items()
+    }
 
 
 def is_served(key: str, row: Row) -> bool:
@@ -264,7 +295,7 @@ def to_row(row: Row) -> Row:
 
 def to_rates(row: Row) -> dict[str, str]:
     rates = {
-        field: str(value)
+        field: without_noise(str(value))
         for field, value in row.items()
         if ("cost" in field or "multiplier" in field) and isinstance(value, str | int) and not DROPPED_RATES.fullmatch(field)
     }
@@ -278,6 +309,13 @@ def to_rates(row: Row) -> dict[str, str]:
         if plain and special in rates and rates[special] == rates.get(ordinary):
             del rates[special]
     return rates
+
+
+def without_noise(rate: str) -> str:
+    """A price without the last digits that a computation with doubles left: `1.0000000000000001e-07`."""
+    if not rate[:1].isdigit() or len(Decimal(rate).as_tuple().digits) <= DIGITS_OF_A_DOUBLE:
+        return rate
+    return str(Context(prec=DIGITS_OF_A_DOUBLE).create_decimal(rate).normalize()).lower()
 
 
 def multipliers(row: Row) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 
+from ..home import explain
 from .stack import OperatorError
 
 DATABASE, MANIFEST = "haimaker.sqlite", "haimaker-backup.json"
@@ -75,7 +76,7 @@ def snapshot(home: Path) -> Iterator[list[Entry]]:
             database = Entry(DATABASE, staging / DATABASE, (staging / DATABASE).stat().st_size)
             yield [database, *stored, *_list_files(home, CONTENT)]
     except sqlite3.Error as error:
-        raise OperatorError(f"{home / DATABASE} can't be copied: {error}.") from None
+        raise OperatorError(explain(home, f"{home / DATABASE} can't be copied: {error}.")) from None
 
 
 def pack(entries: Iterable[Entry], target: Path) -> int:

@@ -27,7 +27,7 @@ CLAIM_S = 60
 """After this, a claim of an account that does not have the name is of a request that ended before it gave the name."""
 PAGE = 100
 INDEX_S = 1.0
-"""For how long one request claims for older accounts."""
+"""How long one request claims names for older accounts."""
 TRIES = 5
 
 

@@ -185,7 +185,7 @@ _PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
 _LATEST = 2**63
 _URL_SAFE = str.maketrans("-_", "+/")
 FLOAT_BYTES, TOO_LARGE = 4, 2.0**128
-"""Of numbers in 32 bits."""
+"""The bounds of numbers in 32 bits."""
 
 SHAPES: Mapping[str, Shape] = {
     "chat_completions": CHAT,

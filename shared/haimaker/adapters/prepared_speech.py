@@ -38,7 +38,7 @@ MP3_KBIT_S = 128
 MP3_QUALITY = 5
 """Of 2, the best, to 7, the fastest: https://github.com/chrisstaite/lameenc"""
 UNKNOWN_BYTES = 0xFFFF_FFFF
-"""In the header of a wav whose end is not known yet, as OpenAI has it."""
+"""The size in the header of a wav whose end is not known yet, as OpenAI writes it."""
 OUR_FIELDS = OURS | {"stream_format"}
 OPENAI_FIELDS = frozenset({"input", "instructions", "model", "response_format", "speed", "stream", "user", "voice"})
 
@@ -50,7 +50,7 @@ class PreparedSpeech(NamedTuple):
     """The client's fields under the provider's names, without those that it does not take."""
     voice: str | None
     format: str
-    """In OpenAI's terms, of what the client gets."""
+    """The format that the client gets, in OpenAI's terms."""
     dropped: tuple[str, ...]
 
 

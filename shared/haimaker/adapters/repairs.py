@@ -214,7 +214,7 @@ REPAIRS: Mapping[str, Repair] = {
     "user after a result": with_answered_results,
     "last answer": with_prefix,
 }
-"""In the order in which they are made."""
+"""All repairs, in the order in which they are made."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("results",),
     "anthropic_bedrock": ("results",),

@@ -34,7 +34,7 @@ class ManagedKind(NamedTuple):
     id_field: str
     ids_field: str
     list_field: str
-    """Of a page of its accounts."""
+    """The field that holds a page of its accounts."""
     alias_field: str
     id_parameters: tuple[str, ...]
     """Query parameters of `info` that name an account."""

@@ -23,7 +23,7 @@ from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
 KIND = "audit "
-"""And the UTC day: the kind of its documents."""
+"""The kind of its documents, before the UTC day."""
 CONDITIONS = ("object_id", "changed_by_api_key", "action", "table_name")
 ACTIONS = ("created", "updated", "deleted")
 PARAMETERS = ("start_date", "end_date", "limit", "cursor", "order", "search", *CONDITIONS)

@@ -28,7 +28,7 @@ MAX_ROWS = 500
 TOKEN = re.compile(r"[0-9a-f]{64}")
 OWN_FIELDS = ("token", "key_name", "spend", "budget_reset_at", "expires", "blocked")
 SOURCE = "import"
-"""In the metadata of what was imported."""
+"""The field in the metadata of what was imported."""
 
 
 def import_accounts(store: Store, caller: Account, request: Request) -> JSON:

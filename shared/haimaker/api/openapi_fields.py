@@ -176,7 +176,7 @@ PARAMETERS: Mapping[str, Mapping[str, object]] = {
     "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
-"""Of those that are no texts; of one operation with its name before."""
+"""The schemas of parameters that are no texts; of one operation alone with its name before."""
 MOST: Mapping[str, Mapping[str, int]] = {
     "audit_list": {"limit": spend_filters.MAX_ROWS},
     "batches_list": {"limit": batches.MOST_LISTED},

@@ -89,7 +89,7 @@ class ProviderBatches:
         sent = _sent_alone(asked, attempt)
         if sent is None:
             return None
-        told = forwarded_headers(attempt.provider.dialect, sent.headers, request.headers)
+        told, _ = forwarded_headers(attempt.provider.dialect, sent.headers, request.headers)
         return _in_batch(replace(sent, headers={**sent.headers, **told}), attempt, rules, deployment)
 
     def send(self, provider: str, call: UpstreamRequest, headers: Mapping[str, str]) -> UpstreamResponse:

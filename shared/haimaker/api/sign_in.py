@@ -49,9 +49,9 @@ COOKIE = "__Host-haimaker"
 CSRF_HEADER = "x-haimaker-csrf"
 FLOW, SESSION = "flow", "session"
 FLOW_S = 600
-"""For how long a sign-in may be under way."""
+"""How long a sign-in may be under way."""
 KIND = "sessions"
-"""Of documents."""
+"""The kind of its documents."""
 MAX_NAME = 200
 NO_STORE = {"cache-control": "no-store"}
 

@@ -12,7 +12,7 @@ from haimaker.http.values import JSON
 from haimaker.store import Account, Denied, Reservation, Store
 
 MAX_ERRORS = 50
-"""That a batch which can't begin tells of."""
+"""The most errors that a batch tells which can't begin."""
 REFUSED = (401, 403, 404)
 """Of a line: what would be answered to every try, and is told before anything is spent."""
 POOL_DEADLINE_S = 3_600
@@ -25,7 +25,7 @@ class Checked(NamedTuple):
     most_nanousd: int
     errors: list[JSON]
     model: str | None = None
-    """That all of them name."""
+    """The model that all lines name; None where they name several."""
 
 
 def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:

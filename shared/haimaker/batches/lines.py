@@ -27,7 +27,7 @@ ENDS = {
 }
 """By how a batch ended, the code and the message of the lines that were not answered."""
 MAX_LINE_BYTES = 6 * 1024 * 1024
-"""As a request may have."""
+"""The most bytes of a line, as of a request."""
 LONGEST_CUSTOM_ID = 512
 SHOWN = 64
 KNOWN = ("custom_id", "method", "url", "body")
@@ -53,7 +53,7 @@ class LineError(Exception):
 
 class RawLine(NamedTuple):
     number: int
-    """In the file, from 1; blank lines are counted."""
+    """The number of the line in the file, from 1; blank lines are counted."""
     start: int
     """Where it begins in the file."""
     data: bytes

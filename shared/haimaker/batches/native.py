@@ -66,7 +66,7 @@ class NativeCall(NamedTuple):
     target: str
     path: str
     model: str
-    """By the name that the provider's batches know."""
+    """The model by the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
     inputs: int = 1

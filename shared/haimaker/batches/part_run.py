@@ -40,7 +40,7 @@ AT_ONCE = 16
 ASKS_S = 300.0
 """How long a function asks for more; what it has asked then has the rest of its time."""
 ASKS_PART = 0.4
-"""Of its time, where that is less."""
+"""The part of a function's time in which it asks, where that is less."""
 WRITES_EVERY_S, LOOKS_EVERY_S = 1.0, 2.0
 MOST_UNCERTAIN = 3
 """Requests in a row of which is not known whether the store had admitted them, after which it is taken to fail."""

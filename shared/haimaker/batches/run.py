@@ -5,10 +5,8 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 """
 
 import time
-from collections.abc import Container, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Container, Iterable, Iterator
 from threading import Condition
-from typing import BinaryIO
 
 from haimaker.batches import (
     CANCELLED,
@@ -23,8 +21,9 @@ from haimaker.batches import (
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
 from haimaker.batches.ending import describe, error_rows, keep_unread
+from haimaker.batches.input_file import read_input, write_input
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
+from haimaker.batches.lines import ENDPOINTS, LineError
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
@@ -49,7 +48,8 @@ class KeyRefused(Exception):
 
 
 class BatchRun:
-    def __init__(self, batch: Batch, place: Place) -> None:
+    def __init__(self, batch: Batch, place: Place, late: Collection[str] = ()) -> None:
+        """`late` is what an earlier run of this process left."""
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
@@ -60,8 +60,8 @@ class BatchRun:
         self._cancelled = False
         self._pace = Pace()
         self._error: Exception | None = None
-        self._late: set[str] = set()
-        """Requests of a process that died, whose records were not there yet."""
+        self.late = set(late)
+        """Requests whose records were not there yet: of a process that died, or of when the store failed."""
 
     def run(self) -> bool:
         """Returns when the batch has ended, or the gateway stops; True if it waits for a provider's batch. Raises StoreUnavailable,
@@ -77,7 +77,11 @@ class BatchRun:
                 return False
         if self.batch.status != FINALIZING:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
-            ends_as = self._work()
+            try:
+                ends_as = self._work()
+            except Exception as error:
+                self._leave(error)
+                raise
             if ends_as is None:
                 return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
@@ -145,8 +149,8 @@ class BatchRun:
         file = self._place.files.get(self.batch.owner, self.batch.body["input_file_id"])
         if file is None:
             return self._fail([LineError("file_not_found", "The input file is gone.").to_json()])
-        _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
-        checked = check_lines(self._raw_lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
+        write_input(self._folder, self._place.files.pieces(file))
+        checked = check_lines(read_input(self._folder), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
         if self.is_stuck:
             return False
         if checked.errors:
@@ -277,12 +281,23 @@ class BatchRun:
         journal, batch, place = self.journal(), self.batch, self._place
         asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self, batch.headers)
         asked_before = tuple(journal.begun.get(number, ()))
-        self._late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
+        self.late.difference_update(asked_before)  # those that have their records by now are in the line's sum
+        self.late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
         asked = asking.ask(number, raw, asked_before)
+        self.late.update(asked.late)
         if asked.outcome:
-            journal.finish(number, asked.outcome, asked.row)
+            journal.finish_with_room(number, asked.outcome, asked.row, self._place.stopping)
         else:
             self._extra_nanousd += asked.cost_nanousd
+
+    def _leave(self, error: Exception) -> None:
+        """Asks nothing more, and waits for what is being asked, so that who goes on has all answers and the journal for itself."""
+        self._error = self._error or error
+        with self._changed:
+            while self._asking and not self._place.stopping.is_set():
+                self._changed.wait(TELLS_EVERY_S / 2)
+            if not self._asking:
+                self.journal().close()
 
     def begin_line(self, number: int, tries: int) -> str:
         request_id = new_request_id()
@@ -341,8 +356,8 @@ class BatchRun:
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
         count as lost."""
-        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
-        for request_id in self._late.union(*self.journal().begun.values()):
+        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self.late else 0)
+        for request_id in self.late.union(*self.journal().begun.values()):
             while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
                 time.sleep(0.1)
             cost_nanousd += record.cost_nanousd if record else 0
@@ -377,22 +392,4 @@ class BatchRun:
         return self._journal
 
     def _lines(self) -> Iterator[bytes]:
-        return (line.data for line in self._raw_lines())
-
-    def _raw_lines(self) -> Iterator[RawLine]:
-        path = self._folder / "input.jsonl"
-        if path.exists():  # a batch may be cancelled before it begins
-            with path.open("rb") as file:
-                yield from split_at(_read(file))
-
-
-def _copy(pieces: Iterable[bytes], path: Path) -> None:
-    coming = path.with_name(".coming")
-    with coming.open("wb") as file:
-        file.writelines(pieces)
-    coming.replace(path)
-
-
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(256 * 1024):
-        yield piece
+        return (line.data for line in read_input(self._folder))

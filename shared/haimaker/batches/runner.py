@@ -194,12 +194,13 @@ class BatchRunner:
     def _run(self, batch: Batch) -> None:
         """Works on a batch until it has ended, also where the store or the folder fails for a while. It may have ended since it was
         read: it is read again, when nobody else works on it any more."""
-        pause_s = FIRST_PAUSE_S
+        pause_s, late = FIRST_PAUSE_S, set[str]()
         try:
             while not self._stopping.is_set():
                 try:
                     now = self.directory.get(batch.owner, batch.id)
-                    self._runs[batch.id] = run = BatchRun(now or batch, self._place)
+                    self._runs[batch.id] = run = BatchRun(now or batch, self._place, late)
+                    late = run.late
                     if now is None or now.has_ended:
                         run.forget()
                         return

@@ -94,6 +94,8 @@ class Settlement:
     first_token_s: float | None = None
     """When the first chunk came that has text, reasoning or a call in it."""
     store_failed: bool = False
+    has_earlier: bool = False
+    """Whether the store had a record of it already: it was charged as lost, for one."""
     alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
     extra: list[Reservation] = field(default_factory=list)
@@ -212,7 +214,7 @@ class Settlement:
                 if tries == STORE_TRIES:
                     return
             else:
-                self.store_failed = False
+                self.store_failed, self.has_earlier = False, settled is None
                 self.alerts = settled.alerts if settled else ()
                 admission.release(self.store, self.extra)
                 return

@@ -1,4 +1,5 @@
-"""Requests that ended while the store failed, such as on a full disk: their process settles them once the store works again.
+"""Requests that ended while the store failed, such as on a full disk, or after they were charged as lost, as when the clock has
+jumped: their process settles them once the store works again, and gives back what was charged too much.
 
 It is for a process that goes on; a function of AWS is frozen after its answer. What a process had here when it ended is charged as
 lost, like what it had under way.
@@ -14,7 +15,7 @@ from haimaker.billing.settlement import Settlement
 from haimaker.store import BudgetAlert, Record, Reservation, Store, StoreUnavailable
 
 MOST = 10_000
-"""Of which a process keeps what they cost; a later one is charged as lost."""
+"""The most requests whose cost a process keeps; a later one is charged as lost."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 
 
@@ -39,7 +40,7 @@ class Unsettled:
         self._closing = threading.Event()
 
     def add(self, settlement: Settlement) -> None:
-        """Keeps one that the store failed."""
+        """Keeps one that the store failed, or whose outcome it has noted in the record of a lost request."""
         assert settlement.record is not None
         outcome = Outcome(settlement.reservation, settlement.record, settlement.tokens_used(), tuple(settlement.extra))
         with self._lock:
@@ -75,10 +76,10 @@ class Unsettled:
                 settled = self._store.settle(outcome.reservation, outcome.record, outcome.tokens)
                 for reservation in outcome.extra:
                     self._store.release(reservation)
-                if settled is None:  # charged as lost meanwhile
-                    refund_lost(self._store, outcome.record.request_id)
+                is_refunded = settled is None and refund_lost(self._store, outcome.record.request_id)
             except StoreUnavailable:
                 with self._lock:
                     self._outcomes.appendleft(outcome)
                 return
-            self._tell(outcome.record, settled.alerts if settled else ())
+            if settled or is_refunded:
+                self._tell(outcome.record, settled.alerts if settled else ())

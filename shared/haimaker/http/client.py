@@ -67,7 +67,7 @@ class Timeouts:
     first_byte_s: float = 590.0
     between_s: float = 590.0
     end_s: float = float("inf")
-    """Of the whole call, monotonic."""
+    """The end of the whole call, monotonic."""
 
 
 class CancelToken:

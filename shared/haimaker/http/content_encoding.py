@@ -10,7 +10,7 @@ from haimaker.http.values import Request
 from haimaker.lean_dataclasses import replace
 
 MAX_BYTES = 6 * 1024 * 1024
-"""Of a body without its compression: as many as one that never had any."""
+"""The most bytes of a body without its compression: as many as of one that never had any."""
 GZIP = ("gzip", "x-gzip")
 ZLIB_OF_GZIP = 16 + zlib.MAX_WBITS
 

@@ -1,11 +1,14 @@
 """Builds whole responses: of a JSON body, or of an error."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from haimaker.http.errors import APIError
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Response
 from haimaker.long_work import STEP, in_steps
+
+MAX_NAMES_LENGTH = 4_000
+"""The most characters of names in a header."""
 
 
 def error_response(error: APIError, body: JSON | None = None) -> Response:
@@ -36,3 +39,9 @@ def _encode(body: JSON | list[JSON]) -> bytes:
         for name, value in body.items()
     )
     return b"{" + b",".join(fields) + b"}"
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Names as the value of a header, as many as clients take: a line of Python's may have 64 KB, all headers of Node's 16."""
+    line = ",".join(names)
+    return line if len(line) <= MAX_NAMES_LENGTH else line[:MAX_NAMES_LENGTH].rpartition(",")[0] + ",..."

@@ -20,7 +20,7 @@ class Place(NamedTuple):
     """The place where a provider is called, as far as prices depend on it."""
 
     region: str = ""
-    """Of AWS, or Google's location."""
+    """The region of AWS, or Google's location."""
     host: str = ""
 
 

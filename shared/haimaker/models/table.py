@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_AGE_DAYS = 90
-"""Of a table that needs no renewal."""
+"""The most days of a table that needs no renewal."""
 TABLE = Path(__file__).with_name("data") / "models.tsv"
 
 

@@ -35,7 +35,7 @@ NO_HEADERS: Mapping[str, str] = {}
 ALERT_WAIT_S = 2.0
 """How long the request that reached an amount waits at its end for the receiver of the alert."""
 MAX_ALERTS = 10
-"""Of them that are being sent at a time: one more is told to the log alone."""
+"""The most alerts that are being sent at a time: one more is told to the log alone."""
 
 _to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 

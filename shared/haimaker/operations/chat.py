@@ -43,13 +43,13 @@ IMAGE_TOKENS = 50_000
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
 RESEARCH_SEARCHES = 100
-"""Of a model that researches; its provider names no limit."""
+"""The most searches of a model that researches; its provider names no limit."""
 LONGEST_ANSWER_TOKENS = 128_000
-"""Of a model whose limit is not known."""
+"""The longest answer of a model whose limit is not known."""
 ANSWER_RESERVE_TOKENS = 4_096
-"""Of the tokens per minute, at most so many are kept for an answer."""
+"""The most of the tokens per minute that is taken for an answer."""
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
-"""Where a content part of each type holds its data."""
+"""The path to the data of a content part, by its type."""
 
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_TOKENS)]
 Number = StrictInt | StrictFloat
@@ -377,7 +377,7 @@ class Messages(NamedTuple):
     images: int
     have_other_media: bool
     inline_bytes: int
-    """Of all media that the request holds itself."""
+    """The bytes of all media that the request holds itself."""
 
 
 def _measure(messages: Sequence[JSON]) -> Messages:

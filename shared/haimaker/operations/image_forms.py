@@ -55,7 +55,7 @@ class Reference(NamedTuple):
     name: str
     """What it is to be: one of `KNOWN`."""
     param: str
-    """Where it stands."""
+    """The parameter in which it stands."""
     content: UploadedFile | JSON
     """Its data, or OpenAI's `{image_url}` of a link, or `{file_id}`."""
 

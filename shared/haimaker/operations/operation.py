@@ -95,7 +95,7 @@ def pack_summary(summary: str) -> str:
 STORED = "stored"
 """The field of a native answer's body, or of its last chunk's, with what the record says of what the provider keeps."""
 RESPONSE_PREFIX = "resp_"
-"""Of the id of a response; what follows is the request's."""
+"""The beginning of a response's id; what follows is the request's."""
 
 
 class Original(NamedTuple):
@@ -118,6 +118,8 @@ class Original(NamedTuple):
     """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
     background: bool = False
     """Whether the answer is made while nobody waits for it, to be asked for later."""
+    betas: tuple[str, ...] = ()
+    """The features that are not finished yet of which the client makes use, where it says so in a header."""
 
 
 class EventStream(NamedTuple):
@@ -147,7 +149,7 @@ class OperationRequest:
     size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
     original: Original | None = None
-    """In the client's format, where that is another one."""
+    """The request in the client's format, where that is another one."""
 
     @property
     @abstractmethod

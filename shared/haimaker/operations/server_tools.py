@@ -23,7 +23,7 @@ CLIENTS_TOOLS = (
 )
 """The client runs them: https://platform.openai.com/docs/guides/tools"""
 MAX_SEARCHES = 10
-"""Of the web, in a request that allows them; providers name no limit."""
+"""The most searches of the web in a request that allows them; providers name no limit."""
 MAX_OWN_TOOLS = 128
 """Of one request: as many tools of any kind as OpenAI takes. Each is reckoned with for each target and each number of calls.
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools"""
@@ -56,7 +56,7 @@ class ServerTools:
     uses: int = 0
     """How many calls of its tools may follow one another; 0 where it has none."""
     fees: Mapping[str, int] = field(default_factory=dict)
-    """By the name of the count: the most that may be billed by the piece."""
+    """The most that may be billed by the piece, by the name of the count."""
     advisors: Sequence[tuple[str, int]] = ()
     """Other models that may be asked, and how often."""
     compacts: bool = False

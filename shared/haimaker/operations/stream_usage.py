@@ -30,7 +30,7 @@ class StreamUsage(Protocol):
     """The usage of one stream."""
 
     text_bytes: int
-    """Of what a model wrote so far."""
+    """The bytes of what a model wrote so far."""
 
     @property
     def provider_usage(self) -> Any:

@@ -14,7 +14,7 @@ LONGEST_CUE = 84
 """Characters: two lines of a subtitle."""
 TOO_LONG_S = 1e9
 PAUSE_S = 0.8
-"""Of silence, which ends a cue."""
+"""The silence that ends a cue."""
 SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 UNKNOWN_SCORES: JSON = {
     "seek": 0,

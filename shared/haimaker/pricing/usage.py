@@ -63,25 +63,25 @@ class Usage:
     maps_queries: int = 0
     """Questions to Google Maps."""
     opened_pages: int = 0
-    """Where the provider bills them."""
+    """Pages that its browser opened, where the provider bills them."""
     file_searches: int = 0
-    """Of files that are kept at the provider."""
+    """Searches of files that are kept at the provider."""
     container_gb: int = 0
     """Of memory, of all containers together in which code was run: https://platform.openai.com/docs/pricing#built-in-tools"""
     other_tool_uses: int = 0
-    """Of the provider's own tools for which nobody here knows a price."""
+    """Uses of the provider's own tools for which no price is known."""
     citations: int = 0
     """Tokens of search results that are billed beside the prompt."""
     characters: int = 0
-    """Of a text that is spoken."""
+    """Characters of a text that is spoken."""
     input_ms: int = 0
-    """Of sound that is listened to."""
+    """Milliseconds of sound that is listened to."""
     output_ms: int = 0
-    """Of sound that is made."""
+    """Milliseconds of sound that is made."""
     images: int = 0
-    """That were made."""
+    """Images that were made."""
     pixels: int = 0
-    """Of all images that were made together."""
+    """Pixels of all images that were made together."""
     input_images: int = 0
     queries: int = 0
     """Units of search, as rerank counts them."""
@@ -227,9 +227,9 @@ def _with_passes(counted: Usage, iterations: Any) -> Usage:
     return replace(counted, beside=tuple(beside)) if beside else counted
 
 
-def is_plausible(usage: Any) -> bool:
+def is_plausible(usage: Any, names: Sequence[str] = MAIN_COUNTS) -> bool:
     """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
-    found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
+    found = [usage.get(name) for name in names] if isinstance(usage, dict) else []
     return bool(usage) and bool(found) and all(each is None or to_count({"n": each}, "n") == each for each in found)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from haimaker.routing.auto_service import AutoRouterService
 
 TYPICAL_ANSWER_TOKENS = 1_000
-"""Of a request that sets no limit, where targets are compared by price."""
+"""The answer that is assumed of a request without a limit, where targets are compared by price."""
 
 
 class Decision(NamedTuple):

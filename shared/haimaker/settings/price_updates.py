@@ -22,9 +22,9 @@ KIND, VERSION, LINES = "prices", "version", "lines"
 """Two documents: which table is the newest, and its lines; the second is read where the first names another one."""
 ASK_EVERY_S = 600.0
 FIRST_S = 60.0
-"""After a start nothing is asked beside requests."""
+"""How long after a start nothing is asked beside requests."""
 MAX_BYTES = 16 * 2**20
-"""Of a table's lines."""
+"""The most bytes of a table's lines."""
 
 
 class PriceUpdates:

@@ -37,7 +37,7 @@ SUCCESSOR = "successor"
 """The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 
 ALERT_PERCENTS = (50, 80, 100)
-"""Of a budget, at which the deployer is told."""
+"""How much of a budget is spent when the deployer is told, in percent."""
 
 Role = Literal["admin", "viewer", "team_admin", "user"]
 """An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
@@ -209,7 +209,7 @@ class BudgetAlert:
     spend_nanousd: int
     reached_nanousd: int
     percent: int | None = None
-    """Of the budget; None for the soft budget."""
+    """How much of the budget is spent; None for the soft budget."""
     window_end_s: int = NEVER_S
     alias: str = ""
     """What people call the account."""
@@ -245,10 +245,10 @@ class Balance:
     expired_reservations: int = field(default=0, compare=False)
     """Of them, those that nobody settled in time; the next write that meets them charges them."""
     models: Mapping[str, ModelBalance] = field(default_factory=dict)
-    """Of the models that the account limits."""
+    """The balances of the models that the account limits."""
     requests_left: int = field(default=UNLIMITED, compare=False)
     tokens_left: int = field(default=UNLIMITED, compare=False)
-    """Of this minute."""
+    """The tokens that are left of this minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Shards:
     table: str
     clock: Callable[[], float]
     _numbers: dict[str, int] = field(default_factory=dict)
-    """Of the accounts that are known to have several."""
+    """The numbers of shards of accounts that are known to have several."""
     _asked: dict[str, int] = field(default_factory=dict)
     """Where requests were whose answer was lost, by their id: a second try must meet the same shard."""
     _grown_s: dict[str, float] = field(default_factory=dict)

@@ -67,9 +67,9 @@ class Counters(NamedTuple):
     requests_left: int
     tokens_left: int
     pooled: int = 0
-    """In all pools together."""
+    """What is in all pools together."""
     models: AllCounters = NO_MODELS
-    """Of the models that it limits."""
+    """The counters of the models that it limits."""
 
     @property
     def account(self) -> Account:

@@ -26,7 +26,7 @@ class ModelCounters(NamedTuple):
 
 UNUSED = ModelCounters()
 AllCounters = Mapping[str, ModelCounters]
-"""By the name of the model."""
+"""The counters by the name of the model."""
 NO_MODELS: AllCounters = MappingProxyType({})
 
 

@@ -11,7 +11,7 @@ from haimaker.store.sqlite_schema import Execute
 from haimaker.store.totals import AMOUNTS, DAY_S, MAX_ROWS, By, Total, amounts_of, day_to_s, names_of, to_day, total
 
 TIMEOUT_S = 5.0
-"""For one sum, and to wait for another one that is being made."""
+"""The time for one sum, and for waiting for another one that is being made."""
 NAMES: Mapping[By, str] = {
     "team": "json_extract(detail, '$.team_id', '$.team_id')",
     "user": "json_extract(detail, '$.user', '$.user')",

@@ -19,9 +19,9 @@ DAY_S = 86_400
 MAX_ROWS = 50_000
 """Totals that are read at once: a thousand names on fifty days."""
 MAX_TAGS = 92
-"""Of one record; with more, its totals would not fit into a transaction."""
+"""The most tags of one record; with more, its totals would not fit into a transaction."""
 NAME_BYTES = 900
-"""Of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
+"""The most bytes of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
-"""Of an answer that its provider pauses."""
+"""The most turns of an answer that its provider pauses."""
+BETAS = "anthropic-beta"
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
@@ -171,7 +172,8 @@ class UpstreamCall:
                 access = access.with_version(request.version)
                 place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
-                headers = forwarded_headers(provider.dialect, request.headers, self.headers)
+                headers, lost = forwarded_headers(provider.dialect, request.headers, self.headers)
+                attempt_log.dropped = (*attempt_log.dropped, *lost)
                 headers |= auth_headers(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
                 response = self.clients.http_client.send(request, access.base_url, headers, timeouts, self.cancel)
@@ -375,10 +377,20 @@ class CountedPieces(Iterator[bytes]):
         return piece
 
 
-def forwarded_headers(dialect: Dialect, own: Mapping[str, str], sent: Mapping[str, str]) -> dict[str, str]:
-    """The headers of those that a client `sent` and its provider is told, each behind what a call has of it on its `own`."""
-    told = {name: value for name in dialect.forwards if _is_plain(value := sent.get(name, ""))}
-    return {name: ",".join(filter(None, (own.get(name), value))) for name, value in told.items()}
+def forwarded_headers(dialect: Dialect, own: Mapping[str, str], sent: Mapping[str, str]) -> tuple[dict[str, str], Sequence[str]]:
+    """The headers of those that a client `sent` and its provider is told, each behind what a call has of it on its `own`; and the
+    names of what is left out of them."""
+    told, lost = {name: value for name in dialect.forwards if _is_plain(value := sent.get(name, ""))}, list[str]()
+    if dialect.betas is not None and BETAS in told:
+        told[BETAS], lost = _known_betas(told[BETAS], dialect.betas)
+    return {name: ",".join(filter(None, (own.get(name), value))) for name, value in told.items()}, lost
+
+
+def _known_betas(value: str, known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The header for a provider that has these, and the names of what is left out."""
+    names = [name.strip() for name in value.split(",")]
+    kept = dict.fromkeys(known[name] for name in names if name in known)
+    return ",".join(kept), [f"{BETAS}.{name}" for name in names if name and name not in known]
 
 
 def _is_plain(value: str) -> bool:

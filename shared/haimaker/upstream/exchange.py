@@ -20,6 +20,7 @@ from haimaker.http.errors import (
     ContextWindowExceededError,
     InternalServerError,
 )
+from haimaker.http.responses import join_names
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
@@ -179,14 +180,14 @@ class Exchange:
     cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
-    """For a key whose prompts and answers are kept."""
+    """What is kept of the request, where its key wants that."""
     deferral: "Deferral | None" = None
-    """For a response that its provider makes in the background."""
+    """What notes a response that its provider makes in the background."""
     unsettled: "Unsettled | None" = None
     """What settles it later, if the store fails: in a process that goes on."""
     sent_events: int = 0
     _sent_bytes: int = 0
-    """Of the body."""
+    """The bytes of the body that were sent."""
 
     @property
     def request(self) -> OperationRequest:
@@ -253,8 +254,8 @@ class Exchange:
             self.attempts.health.latency.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
-            if self.unsettled:
-                self.unsettled.add(self.settlement)
+        if first and self.unsettled and (self.settlement.store_failed or self.settlement.has_earlier):
+            self.unsettled.add(self.settlement)
         return record
 
     def _name_provider(self, error: APIError) -> None:
@@ -360,13 +361,13 @@ class Exchange:
 
     def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped)
+        dropped = join_names(dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped))
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,
             "x-haimaker-model": attempt_log.attempt.model,
             "x-haimaker-attempts": str(len(self.attempts.attempt_logs)),
-            **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
+            **({"x-haimaker-dropped-params": dropped} if dropped else {}),
             **(
                 {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
                 if attempt_log.attempt.max_output_tokens

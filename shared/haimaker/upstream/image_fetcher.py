@@ -49,7 +49,7 @@ SET_ASIDE = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23"
 """Set aside for protocols and documentation, of which Python's tables lack some.
 https://www.iana.org/assignments/iana-ipv4-special-registry  https://www.iana.org/assignments/iana-ipv6-special-registry"""
 KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""That models look at."""
+"""The types of images that models look at."""
 
 
 def is_public(address: str) -> bool:
@@ -102,7 +102,7 @@ class FetchBounds:
     owner: str = ""
     cancel: CancelToken = field(default_factory=CancelToken)
     held: HeldBytes | None = None
-    """Where what is fetched counts until its request is answered."""
+    """The account of what was fetched, until its request is answered."""
 
     @classmethod
     def for_request(cls, deadline_s: float, held: HeldBytes, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":

@@ -67,7 +67,7 @@ class Relay:
     """Monotonic, of a stream that has begun."""
     _items: BackgroundIterator[ResponseHead | bytes] = field(init=False)
     _rest: Generator[ResponseHead | bytes, None, None] | None = None
-    """Of an exchange whose begin was run beside, for the door's own thread."""
+    """What is left of an exchange whose begin was run beside, for the door's own thread."""
     _waiting: list[bytes] = field(default_factory=list)
     """What was read and is still to be written."""
     _said_s: float = 0.0

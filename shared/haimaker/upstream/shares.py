@@ -17,7 +17,7 @@ class Shares:
     """Shares that are lent: at most `total` at once, and at most `each` to one owner."""
 
     what: str
-    """In words, for who is refused."""
+    """What is lent, in words for who is refused."""
     total: int
     each: int
     _taken: Counter[str] = field(default_factory=Counter)

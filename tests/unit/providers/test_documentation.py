@@ -17,6 +17,7 @@ NAMES = {
     "deepseek": "DeepSeek",
     "fireworks_ai": "Fireworks",
     "gemini": "Gemini",
+    "bedrock_mantle": "Bedrock Mantle",
     "groq": "Groq",
     "huggingface": "Hugging Face",
     "minimax": "MiniMax",

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from haimaker.models import catalog
 from haimaker.providers.registry import all_providers
 from scripts import build_prices, vendor_prices
-from scripts.vendor_prices import Priced
+from scripts.vendor_prices import Change, Newer, Priced
 
 SNAPSHOT = """{
   "high/1024-x-1024/gpt-image-1": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_image": 0.167},
@@ -134,6 +135,66 @@ def test_each_provider_of_the_gateway_has_its_prices_under_one_name(source: str,
 )
 def test_rates_are_flat(row: build_prices.Row, rates: dict[str, str]) -> None:
     assert build_prices.to_rates(row) == rates
+
+
+@pytest.mark.usefixtures("vendors_say_nothing")
+def test_a_model_that_came_after_the_snapshot_is_as_another_one_but_for_its_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, twice = "https://example.com", Decimal(2)
+    newer = (
+        Newer(page, "openai/b", "openai/a", twice),
+        Newer(page, "openai/c", "openai/a", rates={"input_cost_per_token": "7e-06"}, facts={"max_input_tokens": 9}),
+        Newer(page, "openai/there", "openai/a", twice),
+        Newer(page, "openai/d", "openai/nobody"),
+    )
+    monkeypatch.setattr(vendor_prices, "NEWER", newer)
+    monkeypatch.setattr(vendor_prices, "CHANGES", (Change(page, "openai/(a|there)", "0.000001", twice),))
+    about = {"litellm_provider": "openai", "mode": "chat"}
+    read, cached, large = "input_cost_per_token", "cache_read_input_token_cost", "input_cost_per_token_above_200k_tokens"
+    models: dict[str, build_prices.Row] = {
+        "a": {**about, read: "1e-06", cached: "1e-07", large: "2e-06", "output_cost_per_image": "0.1", "max_input_tokens": 5}
+        | {"deprecation_date": "2026-01-01"},
+        "there": {**about, read: "3e-06"},
+    }
+    made = table(models)
+    raised = {read: "0.000002", cached: "0.0000002", large: "0.000004", "output_cost_per_image": "0.1"}
+    assert {name: row["rates"] for name, row in made.items()} == {
+        "openai/a": raised,
+        "openai/b": raised,
+        "openai/c": {read: "7e-06", "output_cost_per_image": "0.1"},
+        "openai/there": {read: "3e-06"},
+    }
+    assert [made[f"openai/{name}"].get("max_input_tokens") for name in "abc"] == [5, 5, 9]
+    assert [name for name, row in made.items() if "deprecation_date" in row] == ["openai/a"]
+
+
+@pytest.mark.parametrize("name", vendor_prices.NOT_RETIRED)
+def test_a_model_that_is_served_has_no_day_of_retirement(name: str) -> None:
+    found = catalog.find_model(*name.split("/", 1))
+    assert found is not None
+    assert found.deprecation_date is None
+
+
+@pytest.mark.parametrize("newer", vendor_prices.NEWER, ids=lambda newer: newer.name)
+def test_the_table_has_the_models_that_came_after_the_snapshot(newer: Newer) -> None:
+    assert newer.source.startswith("https://")
+    found = catalog.find_model(*newer.name.split("/", 1))
+    assert found is not None
+    assert found.priced
+    assert (found.max_input_tokens, found.deprecation_date) != (None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [
+        ("1.0000000000000001e-07", "1e-7"),
+        ("0.40000000000000003", "0.4"),
+        ("1.1428571428571428e-06", "0.00000114285714285714"),
+        ("2.5e-06", "2.5e-06"),
+        ("0.0002833", "0.0002833"),
+    ],
+)
+def test_digits_that_a_double_lost_are_no_price(written: str, rate: str) -> None:
+    assert build_prices.to_rates({"input_cost_per_token": written}) == {"input_cost_per_token": rate}
 
 
 def test_a_tier_of_another_grain_stops_the_build() -> None:

@@ -28,7 +28,7 @@ BINDING_BETA = "thinking-binding-controls-2026-08-01"
 FILES_BETA = "files-api-2025-04-14"
 """https://platform.claude.com/docs/en/build-with-claude/files: a client that has only OpenAI's `file_id` can't know of it."""
 MIN_TOP_P = 0.95
-"""With thinking."""
+"""The least `top_p` beside thinking."""
 
 
 def set_limits(builder: RequestBuilder, attempt: Attempt) -> None:
