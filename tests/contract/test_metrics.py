@@ -11,7 +11,7 @@ from tests.contract.money_support import ADMIN, Desk, serving
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
-TOKEN = "collector's token"
+TOKEN = "collector's tökën"
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = rf'{NAME[:-1].replace(":", "")}*="(?:[^"\\\n]|\\["\\n])*"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? (-?(?:[0-9.]+(?:e[+-]?[0-9]+)?|\+Inf|NaN))")
@@ -38,8 +38,9 @@ def counted(tmp_path_factory: pytest.TempPathFactory):
             yield desk
 
 
-def ask(desk: Desk, token: str | None = TOKEN):
-    return desk.http.get(desk.url.removesuffix("/v1") + "/metrics", headers={"authorization": f"Bearer {token}"} if token else {})
+def ask(desk: Desk, token: str | None = TOKEN, scheme: str = "Bearer"):
+    headers = {"authorization": f"{scheme} {token}".encode()} if token else {}
+    return desk.http.get(desk.url.removesuffix("/v1") + "/metrics", headers=headers)
 
 
 def test_requests_are_counted_as_the_records_have_them(counted: Desk) -> None:
@@ -62,9 +63,13 @@ def test_requests_are_counted_as_the_records_have_them(counted: Desk) -> None:
     assert any('code="404"' in labels and value == 1 for labels, value in refused.items())
 
 
-@pytest.mark.parametrize("token", [None, "", "other", ADMIN])
-def test_metrics_are_shown_to_their_own_token_only(counted: Desk, token: str | None) -> None:
-    answer = ask(counted, token)
+@pytest.mark.parametrize(
+    ("token", "scheme"),
+    [(None, ""), ("", "Bearer"), ("other", "Bearer"), (ADMIN, "Bearer"), (TOKEN, "Basic"), (f"{TOKEN}x", "Bearer")],
+)
+def test_metrics_are_shown_to_their_own_token_only(counted: Desk, token: str | None, scheme: str) -> None:
+    assert ask(counted, scheme="bearer").status_code == 200
+    answer = ask(counted, token, scheme)
     assert answer.status_code == 401
     assert "haimaker_" not in answer.text
 

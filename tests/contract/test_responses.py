@@ -525,6 +525,7 @@ def test_a_response_that_its_provider_keeps_is_found_again(
         Reply.json(200, items),
         Reply.json(200, {**answer, "status": "cancelled"}),
         Reply.json(200, {"id": "resp_01", "object": "response", "deleted": True}),
+        Reply.raw(200, b"", {}),
         Reply.json(404, {"error": {"message": "resp_01 was not found", "type": "invalid_request_error"}}),
     )
     assert client.responses.retrieve(first.id, include=["reasoning.encrypted_content"]).id == first.id
@@ -532,8 +533,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     assert list(client.responses.input_items.list(first.id, limit=3)) == []
     assert upstream.calls[-1].path.endswith("/responses/resp_01/input_items?limit=3")
     assert client.responses.cancel(first.id).status == "cancelled"
-    client.responses.delete(first.id)
-    assert upstream.calls[-1].method == "DELETE"
+    for deleted in ({"object": "response"}, {"object": "response.deleted"}):  # OpenAI's document has no body for it
+        raw = client.responses.with_raw_response.delete(first.id)
+        assert json.loads(raw.content) == {"id": first.id, "deleted": True, **deleted}
+        assert upstream.calls[-1].method == "DELETE"
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)
     wrong: Any

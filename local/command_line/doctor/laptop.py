@@ -3,9 +3,11 @@
 import re
 import socket
 import sqlite3
+import ssl
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from string import Formatter
 
 from haimaker.accounts import keys as auth
@@ -31,12 +33,23 @@ SHORT_KEY = 20
 """After which some of the table's prices are probably no longer those of their vendors."""
 
 
-def python(_: Context) -> Iterator[Finding]:
+def python(context: Context) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info >= OLDEST:
-        yield ok("python", f"{version}, {sys.executable}")
-    else:
+    if sys.version_info < OLDEST:
         yield wrong("python", f"{version} is too old.", "Install Python 3.11 or newer, then: make clean run")
+    elif not _has_certificates(context.environment):
+        fix = "python.org's for macOS: run its 'Install Certificates.command'; elsewhere: SSL_CERT_FILE=/path/to/certificates.pem"
+        yield missing("python", f"{version} trusts no certificate: no provider on the internet can be reached.", fix)
+    else:
+        yield ok("python", f"{version}, {sys.executable}")
+
+
+def _has_certificates(environment: Mapping[str, str]) -> bool:
+    """Whether there are any where OpenSSL looks. A Python for macOS has none at first: https://docs.python.org/3/using/mac.html"""
+    places = ssl.get_default_verify_paths()
+    file = Path(environment.get(places.openssl_cafile_env) or places.openssl_cafile)
+    folder = Path(environment.get(places.openssl_capath_env) or places.openssl_capath)
+    return (file.is_file() and file.stat().st_size > 0) or (folder.is_dir() and any(folder.iterdir()))
 
 
 def packages(_: Context) -> Iterator[Finding]:

@@ -128,8 +128,9 @@ def _metrics(services: "Services", request: Request) -> Response:
     if not token or metrics is None:
         message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
         raise NotFoundError(message, code="metrics_off")
-    sent = request.headers.get("authorization", "").partition(" ")[2].strip()
-    if not compare_digest(sent.encode(), token.encode()):
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    is_it = compare_digest(sent.strip().encode("latin-1", "replace"), token.strip().encode())  # headers are bytes, read as Latin-1
+    if not is_it or scheme.lower() != "bearer":
         raise AuthenticationError("Metrics are shown to who sends HAIMAKER_METRICS_TOKEN as a bearer token.")
     return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 

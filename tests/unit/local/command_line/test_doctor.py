@@ -95,6 +95,12 @@ def test_a_key_whose_provider_has_no_address(machine, examine, name, provider, l
     assert f"export {lacking}" in finding["fix"]
 
 
+@pytest.mark.parametrize(("file", "level"), [("/dev/null", "missing"), ("/nowhere", "missing"), (__file__, "ok")])
+def test_a_python_that_trusts_no_certificate(machine, examine, tmp_path, file, level):
+    found = of(examine(machine | {"SSL_CERT_FILE": file, "SSL_CERT_DIR": str(tmp_path)}), "python")
+    assert (found["level"], "trusts no certificate" in found["message"]) == (level, level == "missing")
+
+
 def test_one_mistake_is_told_once(machine, examine):
     assert len([each for each in examine(machine | {"PORT": "many"}, status=1) if each["level"] == "wrong"]) == 1
 
