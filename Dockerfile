@@ -5,7 +5,8 @@ COPY pyproject.toml setup.py README.md LICENSE MANIFEST.in ./
 COPY shared/requirements.txt shared/
 COPY shared/haimaker shared/haimaker
 COPY local local
-RUN python -m venv /opt/haimaker && /opt/haimaker/bin/pip install --no-cache-dir '.[sign-in]'
+ARG EXTRAS
+RUN python -m venv /opt/haimaker && /opt/haimaker/bin/pip install --no-cache-dir ".[${EXTRAS:-sign-in}]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data haimaker

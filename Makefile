@@ -45,8 +45,8 @@ record: .venv/test.stamp ## record a wire case: make record PROVIDER=groq MODEL=
 vendored: .venv/test.stamp ## compare the console's libraries with what npm publishes; needs npm
 	@exec $(PYTHON_IN_VENV) -m scripts.check_vendored
 
-prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's newest price map, to be read as a diff and committed
-	@exec $(PYTHON_IN_VENV) -m scripts.build_prices $(FILE)
+prices: .venv/test.stamp ## build the table of models and prices from LiteLLM's newest price map, to be read as a diff and committed (ARGS=--vendors: put in what vendor_prices.py has, and fetch nothing)
+	@exec $(PYTHON_IN_VENV) -m scripts.build_prices $(ARGS)
 
 screenshots: .venv/test.stamp ## make the console's screenshots in docs/ anew; needs Chromium
 	@exec $(PYTHON_IN_VENV) -m scripts.console_screenshots

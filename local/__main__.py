@@ -20,13 +20,13 @@ from haimaker.validation.settings import SettingsError
 
 from .connections import MAX_CONNECTIONS
 from .environment import file_of_variables, misspelt, read_environment
-from .home import find_problem
+from .home import find_problem, keep_temporary_files
 from .installation import START, current_version
 from .memory import give_back_memory
 from .mistakes import Mistakes
 from .processors import OwnProcessor
 from .server import GRACE_S, Server
-from .welcome import base_url, cannot_listen, misspelt_lines, welcome
+from .welcome import base_url, cannot_listen, few_files_lines, misspelt_lines, welcome
 
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
@@ -54,11 +54,14 @@ def main() -> int:
             file_variables=frozenset(environment) - frozenset(os.environ),
         )
         _trust(environment)
+        keep_temporary_files(settings.home)
         if settings.workers > 1:  # each has read them, and none would learn that they changed
             settings = replace(settings, credentials_file=None)
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
+    files = _allowed_files()
+    connections = min(MAX_CONNECTIONS, max(1, (files - OTHER_FILES) // 2))
     try:
         server = Server(
             settings.host,
@@ -67,11 +70,11 @@ def main() -> int:
             origins=settings.allowed_origins,
             mistakes=Mistakes(settings.mistakes_per_minute),
             proxies=tuple(map(ip_network, settings.trusted_proxies)),
-            most_connections=min(MAX_CONNECTIONS, max(1, (_allowed_files() - OTHER_FILES) // 2)),
+            most_connections=connections,
         )
     except OSError as error:
         return _fail(cannot_listen(error, settings.host, settings.port, START))
-    for line in misspelt_lines(misspelt(environment)):
+    for line in (*misspelt_lines(misspelt(environment)), *few_files_lines(files, connections)):
         print(line, file=sys.stderr)
     url = base_url(settings.host, server.port)
 
@@ -86,7 +89,11 @@ def main() -> int:
 
     gc.collect()
     gc.freeze()
-    return Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS).run(greet)
+    try:
+        workers = Workers(settings.workers, lambda worker: _serve(server, settings, worker.ready, worker), STOP_SIGNALS)
+    except OSError as error:
+        return _fail(f"haimaker: no temporary folder can be made: {error.strerror}. Name where it can: TMPDIR=... {START}")
+    return workers.run(greet)
 
 
 def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], worker: "Worker | None" = None) -> int:
@@ -103,7 +110,7 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     except StoreUnavailable as error:
         if settings.store == "sqlite" and (problem := find_problem(settings.home)):
             return _fail(f"haimaker: {problem} Name another folder: HAIMAKER_HOME=... {START}")
-        where = f" (HAIMAKER_HOME is {settings.home})" if settings.store == "sqlite" else ""
+        where = f" (HAIMAKER_HOME is {settings.home}; haimaker doctor says more)" if settings.store == "sqlite" else ""
         return _fail(f"haimaker: the store can't be used: {error}{where}")
     for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, lambda _number, _frame: server.stop())
@@ -117,6 +124,8 @@ def _serve(server: Server, settings: Settings, when_ready: Callable[[], None], w
     server.serve(gateway, OwnProcessor(os.getppid() + worker.place if worker else os.getpid()))
     if runner:
         runner.stop(GRACE_S)
+    if gateway.unsettled:
+        gateway.unsettled.close()
     gateway.observer.close()
     return 0
 

@@ -93,13 +93,17 @@ def _value(written: str) -> str | None:
     return re.sub(r"(^|[ \t]+)#.*", "", written).strip()
 
 
+OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")
+"""Of a service, which may be called haimaker. https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
+
+
 def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables that nothing reads, but whose form or letters are almost those of one that is read, with that one; with an empty
     name where nothing comes near."""
     known = {_stem(name): name for _, variables in INDEX.values() for name in variables}
     found = {}
     for name, value in environment.items():
-        if not value:
+        if not value or OF_KUBERNETES.search(name) or value.startswith(("tcp://", "udp://")):
             continue
         if name.startswith("HAIMAKER_") and name not in HAIMAKER_VARIABLES:
             found[name] = next(_nearest(name, HAIMAKER_VARIABLES), "")
@@ -117,7 +121,7 @@ def _nearest(name: str, known: Iterable[str]) -> Iterator[str]:
 
 
 def key_variables() -> dict[str, Provider]:
-    """Those that hold a provider's key, with whose it is."""
+    """The variables that hold a provider's key, each with its provider."""
     rows = [row for row in all_providers() if not row.offline]
     own = {f"{row.name.upper()}_API_KEY": row for row in rows}
     return {variable: row for row in rows for variable in row.auth.key_variables} | own

@@ -14,7 +14,7 @@ LARGE_BYTES = 256 * 1024
 
 
 def give_back_memory() -> None:
-    """Where the C library is not glibc, nothing is to be done."""
+    """Has freed memory given back to the system. Does nothing where the C library is not glibc."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

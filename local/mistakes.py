@@ -45,11 +45,11 @@ class Mistakes:
 
     @property
     def has_any(self) -> bool:
-        """Of anybody; where it has none, nobody's name is worth its hash."""
+        """Whether anybody made a mistake lately; if not, a sender's name need not be hashed."""
         return bool(self._senders)
 
     def note(self, sender: str, weight: float = 1) -> None:
-        """One more mistake of an address or a key, or as much as so many."""
+        """Notes a mistake of an address or a key, or one that counts as `weight` mistakes."""
         if not self.per_minute or not weight:
             return
         now_s = self.clock()

@@ -32,9 +32,9 @@ class Use(NamedTuple):
 
     moment_s: float
     own_s: float
-    """By this process, of all processors together."""
+    """Seconds that this process used, of all processors together."""
     busy_s: Mapping[int, float]
-    """Of each processor, by all processes."""
+    """Seconds that all processes used, of each processor."""
 
 
 def read_use() -> Use:
@@ -48,7 +48,7 @@ def read_use() -> Use:
 
 
 class OwnProcessor:
-    """One of those that this process may use; `place` spreads several processes over them."""
+    """One of the processors that this process may use; `place` spreads several processes over them."""
 
     def __init__(self, place: int, read: Callable[[], Use] = read_use) -> None:
         self._read = read

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from math import ceil
+from urllib.parse import parse_qsl
 
 from haimaker.http.errors import APITimeoutError, BadRequestError, RequestTooLargeError
 from haimaker.lean_dataclasses import dataclass
@@ -64,6 +65,15 @@ class Head:
     def keep_alive(self) -> bool:
         tokens = self.headers.get("connection", "").lower().split(",")
         return self.minor_version == 1 and "close" not in [token.strip() for token in tokens]
+
+    def split_target(self) -> tuple[str, dict[str, str]]:
+        """The path, still percent-encoded, and the decoded query. Proxies send a whole URL as the target."""
+        target = self.target.encode("latin-1").decode("utf-8", "replace").partition("#")[0]
+        scheme, separator, rest = target.partition("://")
+        if separator and "/" not in scheme and "?" not in scheme:
+            target = "/" + rest.partition("/")[2]
+        path, _, query = target.partition("?")
+        return path, dict(parse_qsl(query, keep_blank_values=True)) if query else {}
 
 
 class RequestReader:

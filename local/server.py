@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import partial
 from typing import NamedTuple, Protocol
-from urllib.parse import parse_qsl
 
 from haimaker.api import formats, paths
 from haimaker.api.dispatch import KEYLESS, READS_MUCH
@@ -205,7 +204,7 @@ class Server:
         """Where a request leads, before its body is read. Raises APIError for what is not for this door."""
         if self._local_names_only:
             check_name(head)
-        path, query = _split_target(head.target)
+        path, query = head.split_target()
         found, error = paths.Match("", {}), None
         try:
             found = paths.match(head.method, path)
@@ -220,7 +219,10 @@ class Server:
             self._processor.choose(anywhere=is_admin, others=self._connections.answering)
         early = EarlyHead(connection, head, request_id, keep_alive, partial(self._crossing, head))
         request = Request(
-            *(request_id, head.headers, b"", found.path_params, query),
+            request_id,
+            head.headers,
+            path=found.path_params,
+            query=query,
             client_left=_client_left(connection),
             send_now=partial(send_piece, connection, chunked=takes_chunks(head)),
             begin_now=early.write,
@@ -346,24 +348,15 @@ def check_name(head: Head) -> None:
     )
 
 
-def _split_target(target: str) -> tuple[str, dict[str, str]]:
-    """The path, still percent-encoded, and the decoded query. Proxies send a whole URL as the target."""
-    target = target.encode("latin-1").decode("utf-8", "replace").partition("#")[0]
-    scheme, separator, rest = target.partition("://")
-    if separator and "/" not in scheme and "?" not in scheme:
-        target = "/" + rest.partition("/")[2]
-    path, _, query = target.partition("?")
-    return path, dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-
-
 def _refusal(error: APIError, request_id: str, head: Head | None) -> Response:
-    headers, path = (head.headers, _split_target(head.target)[0]) if head else ({}, "")
+    headers, path = (head.headers, head.split_target()[0]) if head else ({}, "")
     return formats.refuse(error, request_id, headers, path=path)
 
 
 def _report(error: Exception, request_id: str) -> None:
     """Names the kind of the failure only: its text can quote a request."""
-    print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):  # a log that can't be written is no reason to fail
+        print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
 
 
 HAS_CLOSED = getattr(select, "POLLRDHUP", 0)

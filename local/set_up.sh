@@ -19,7 +19,7 @@ satisfies() { # <command> <Python expression, after import sys>
 }
 
 find_python() {
-    for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
+    for python in ${PYTHON:-python3 python3.15 python3.14 python3.13 python3.12 python3.11 python}; do
         if satisfies "$python" "$minimum"; then
             found=$python
             if satisfies "$python" '[__import__(name) for name in ("venv", "ensurepip")]'; then

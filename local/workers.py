@@ -31,15 +31,15 @@ class Worker(NamedTuple):
     """One of the processes, as it sees itself."""
 
     place: int
-    """Among them, from 0; of the one that died, if it takes another's place."""
+    """Its place among them, from 0: that of the one that died, where it replaces one."""
     ending: str
-    """Of the ids of its requests."""
+    """The ending of the ids of its requests."""
     dead: tuple[str, ...]
-    """Those of workers that died."""
+    """The endings of workers that died."""
     counts: Path
     """A folder for what each worker counts."""
     ready: Callable[[], None]
-    """To be called once it can serve."""
+    """Called once it can serve."""
 
 
 class Workers:
@@ -112,8 +112,9 @@ class Workers:
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(status)
 
     def _replace(self, process: int, status: int) -> None:
@@ -124,7 +125,8 @@ class Workers:
         self._dead = [*self._dead, worker.ending][-MAX_REMEMBERED:]
         code = os.waitstatus_to_exitcode(status)
         cause = f"status {code}" if code >= 0 else signal.Signals(-code).name
-        print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a log on a full disk
+            print(f"haimaker: a worker ended ({cause}); another one takes its place", file=sys.stderr, flush=True)
         if time.monotonic() - since_s < PAUSE_S:
             time.sleep(PAUSE_S)
         if not self._stopping:

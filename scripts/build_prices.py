@@ -1,4 +1,4 @@
-"""Builds the package's table of models from a price map: `python -m scripts.build_prices`, or with a file and what it is.
+"""Builds the package's table of models from a price map: `make prices`, or with a file and what it is.
 
 The input is LiteLLM's price map (MIT, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json), fetched
 from there where no file is named; `data/README.md` in the package describes the output, and how it can be given to a gateway that
@@ -13,10 +13,12 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from haimaker.providers import registry
+from haimaker.providers.registry import INDEX
 from scripts import vendor_prices
 
 Row = dict[str, Any]
@@ -29,19 +31,13 @@ MAX_BYTES = 50_000_000
 MODES = re.compile(
     r"audio_speech|audio_transcription|chat|completion|embedding|image_edit|image_generation|moderation|rerank|responses"
 )
-PROVIDERS = re.compile(
-    r"ai21|anthropic|aws_polly|azure|azure_ai|azure_text|bedrock|bedrock_converse|black_forest_labs|cerebras|cloudflare|codestral"
-    r"|cohere|cohere_chat|dashscope|databricks|deepgram|deepinfra|deepseek|elevenlabs|fal_ai|fireworks_ai|friendliai|gemini|groq"
-    r"|hyperbolic|jina_ai|lambda_ai|meta_llama|minimax|mistral|moonshot|nebius|novita|nvidia_nim|ollama|openai|perplexity|recraft"
-    r"|replicate|sambanova|stability|text-completion-openai|together_ai|vercel_ai_gateway|voyage|watsonx|xai|zai"
-    r"|vertex_ai(-(ai21|anthropic|deepseek|llama|minimax|mistral|moonshot|openai|qwen|zai)_models|-(embedding|language|text)-models)?"
-)
-"""In the source's words; others of its names are of APIs that the gateway does not speak."""
 PROVIDER = {
     "azure_text": "azure",
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
-    "text-completion-codestral": "codestral",
+    "fireworks_ai-embedding-models": "fireworks_ai",
+    "scx-ai": "scx_ai",
+    "text-completion-inception": "inception",
     "text-completion-openai": "openai",
 }
 """The snapshot's providers that are another name, or another API, of one of ours; `vertex_ai-...` is `vertex_ai`."""
@@ -68,9 +64,12 @@ RESOLUTIONS = {"0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 
 SEARCHES_ALWAYS = re.compile(r"openai/gpt-.*-search-(preview|api)")
 """Each request to these is billed as a search: https://platform.openai.com/docs/pricing"""
-IN_REGION = re.compile(r"bedrock/(anthropic\.claude-.*)")
+IN_REGION = re.compile(r"bedrock/((?:anthropic\.claude-|openai\.gpt-\d|amazon\.nova-2).*)")
 """A bare name is called in one region, which costs what a group of regions does, not what all regions together do:
 https://aws.amazon.com/bedrock/pricing/, https://platform.claude.com/docs/en/about-claude/pricing"""
+
+OF_TOKENS = re.compile(r"cost_per(_\w+)?_token|_token_cost")
+"""Names of prices of tokens."""
 
 ORDINARY = {
     "input_cost_per_audio_token": "input_cost_per_token",
@@ -82,18 +81,24 @@ ORDINARY = {
 """Rates of special tokens that say nothing where they equal the ordinary rate, and would hide its service tiers."""
 
 MINUTES_PER_DAY = 24 * 60
+DIGITS_OF_A_DOUBLE = 15
+"""That are surely right."""
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m scripts.build_prices", description="Builds the table of models.")
     parser.add_argument("file", nargs="?", type=Path, help="a price map; without, LiteLLM's newest is fetched")
     parser.add_argument("--source", default="main branch", help="which one of LiteLLM's it is, for the note")
+    parser.add_argument("--vendors", action="store_true", help="fetch nothing: put the prices of vendor_prices.py into the table")
     parser.add_argument("--to", type=Path, default=TABLE, help="where to write the table")
     asked = parser.parse_args(arguments)
-    models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
-    date = datetime.now(UTC).date().isoformat()
-    asked.to.write_text("".join(lines(models, date, f"LiteLLM's price map ({asked.source}, MIT)")), encoding="utf-8")
-    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {date}")
+    if asked.vendors:
+        table = with_vendors(read_table(asked.to))
+    else:
+        models = json.loads(asked.file.read_bytes() if asked.file else fetched(), parse_float=str)
+        table = build_table(models, datetime.now(UTC).date().isoformat(), f"LiteLLM's price map ({asked.source}, MIT)")
+    asked.to.write_text("".join(lines(table)), encoding="utf-8")
+    print(f"{asked.to.name}: {asked.to.stat().st_size:,} bytes, of {table['#']['date']}")
 
 
 def fetched() -> bytes:
@@ -102,9 +107,33 @@ def fetched() -> bytes:
     return body
 
 
-def lines(models: Mapping[str, Row], date: str, source: str) -> Iterator[str]:
-    """The table's lines, sorted by name in the order of bytes; the first one says where the facts come from, and when."""
-    table = {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+def build_table(models: Mapping[str, Row], date: str, source: str) -> dict[str, Row]:
+    """The table's rows by name; the one of `#` says where the facts come from, and when."""
+    return {"#": {"date": date, "note": source}} | {name: to_row(row) for name, row in merged(models).items()}
+
+
+def read_table(file: Path) -> dict[str, Row]:
+    rows = (line.split("\t") for line in file.read_text("utf-8").splitlines())
+    return {name: json.loads(row) for name, row in rows}
+
+
+def with_vendors(table: Mapping[str, Row]) -> dict[str, Row]:
+    """The table with what `vendor_prices` says now, and all else as it was."""
+    said = {name: to_row(row) for name, row in with_own_lines(replaced({})).items()}
+    ours = {name: {field: value for field, value in row.items() if value} for name, row in said.items()}
+    by_size = {name.partition("#")[0] for name in ours if "#" in name}
+    kept = {name: row for name, row in table.items() if "#" not in name or name.partition("#")[0] not in by_size}
+    found = kept | {name: {"supports": [], **kept.get(name, {}), **row} for name, row in ours.items()}
+    return {name: row if name in ours or name == "#" else with_more_rates(name, row) for name, row in found.items()}
+
+
+def with_more_rates(name: str, row: Row) -> Row:
+    """A line of the table with the fees of its kind of models, and their rates of service tiers."""
+    return {**row, "rates": {**to_rates(more_rates(name, {**row, **row["rates"]})), **row["rates"]}}
+
+
+def lines(table: Mapping[str, Row]) -> Iterator[str]:
+    """The table's lines, sorted by name in the order of bytes."""
     for name in sorted(table, key=str.encode):
         yield f"{name}\t{json.dumps(table[name], sort_keys=True, separators=(',', ':'))}\n"
 
@@ -117,11 +146,40 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
         name = to_name(key, provider_of(served[key]))
         said = {field: value for field, value in served[key].items() if not is_empty(value)}
         rows[name] = rows.get(name, {}) | said
-    return with_own_lines(by_resolution(replaced(corrected(rows))))
+    return with_own_lines(by_resolution(replaced(corrected(with_newer(rows)))))
+
+
+def with_newer(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """With the models that came after the snapshot, prices that changed after it, and none retired that is not."""
+    found = dict(rows)
+    for newer in vendor_prices.NEWER:
+        if newer.name not in rows and newer.like in rows:
+            other = {field: value for field, value in rows[newer.like].items() if field != "deprecation_date"}
+            kept = {field: value for field, value in other.items() if not (newer.rates and OF_TOKENS.search(field))}
+            found[newer.name] = {**multiplied(kept, newer.factor), **(newer.rates or {}), **(newer.facts or {})}
+    for name in vendor_prices.NOT_RETIRED.keys() & found.keys():
+        found[name] = {field: value for field, value in found[name].items() if field != "deprecation_date"}
+    for change in vendor_prices.CHANGES:
+        for name, row in found.items():
+            old = row.get("input_cost_per_token")
+            if old and re.fullmatch(change.models, name) and Decimal(str(old)) == Decimal(change.was):
+                found[name] = multiplied(row, change.factor)
+    return found
+
+
+def multiplied(row: Row, factor: Decimal) -> Row:
+    """A row with its prices of tokens multiplied."""
+    return {
+        field: f"{(Decimal(str(value)) * factor).normalize():f}" if factor != 1 and OF_TOKENS.search(field) else value
+        for field, value in row.items()
+    }
 
 
 def is_served(key: str, row: Row) -> bool:
-    return bool(PROVIDERS.fullmatch(provider_of(row)) and MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
+    """Whether the gateway serves it, and has no other provider's name for its prices."""
+    provider = to_provider(provider_of(row))
+    ours = provider in INDEX and not registry.get(provider).catalog.priced_as
+    return ours and bool(MODES.fullmatch(row.get("mode") or "")) and not NOT_A_MODEL.search(key)
 
 
 def provider_of(row: Row) -> str:
@@ -145,15 +203,24 @@ def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
         made, regional = dict(row), IN_REGION.fullmatch(name)
         if regional and (group := rows.get(f"bedrock/us.{regional[1]}")):
             made |= {field: value for field, value in group.items() if "cost" in field}
-        for fee in vendor_prices.FEES:
-            if re.fullmatch(fee.models, name) and "chat" in made["mode"]:
-                made = {**fee.rates, **made}
-        for uplift in vendor_prices.UPLIFTS:
-            if re.fullmatch(uplift.models, name):
-                made = {**uplifted(made, uplift), **made}
+        made = {**more_rates(name, made), **made}
         if SEARCHES_ALWAYS.fullmatch(name):
             made["input_cost_per_request"] = next(iter(searches(made["search_context_cost_per_query"]).values()))
         found[name] = made
+    return found
+
+
+def more_rates(name: str, row: Row) -> Row:
+    """The fees of its kind of models, and the rates of service tiers that are a multiple of the ordinary one: of chat."""
+    found: Row = {}
+    if "chat" not in row["mode"]:
+        return found
+    for fee in vendor_prices.FEES:
+        if re.fullmatch(fee.models, name):
+            found |= fee.rates
+    for uplift in vendor_prices.UPLIFTS:
+        if re.fullmatch(uplift.models, name):
+            found |= uplifted(row, uplift)
     return found
 
 
@@ -209,7 +276,7 @@ def to_provider(source: str) -> str:
 def to_name(key: str, source: str) -> str:
     """`provider/model` in our names; one prefix is stripped, since a model's own name may repeat it (`perplexity/sonar`)."""
     provider = to_provider(source)
-    model = key.removeprefix(f"{provider}/")
+    model = key.removeprefix(f"{source if key.startswith(f'{source}/') else provider}/")
     qualified = QUALIFIED.fullmatch(model)
     if not qualified:
         return f"{provider}/{model}"
@@ -228,7 +295,7 @@ def to_row(row: Row) -> Row:
 
 def to_rates(row: Row) -> dict[str, str]:
     rates = {
-        field: str(value)
+        field: without_noise(str(value))
         for field, value in row.items()
         if ("cost" in field or "multiplier" in field) and isinstance(value, str | int) and not DROPPED_RATES.fullmatch(field)
     }
@@ -242,6 +309,13 @@ def to_rates(row: Row) -> dict[str, str]:
         if plain and special in rates and rates[special] == rates.get(ordinary):
             del rates[special]
     return rates
+
+
+def without_noise(rate: str) -> str:
+    """A price without the last digits that a computation with doubles left: `1.0000000000000001e-07`."""
+    if not rate[:1].isdigit() or len(Decimal(rate).as_tuple().digits) <= DIGITS_OF_A_DOUBLE:
+        return rate
+    return str(Context(prec=DIGITS_OF_A_DOUBLE).create_decimal(rate).normalize()).lower()
 
 
 def multipliers(row: Row) -> list[str]:

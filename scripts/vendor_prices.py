@@ -1,13 +1,15 @@
 """Prices that the snapshot lacks or has wrong, each from its vendor's own page. Data only; `build_prices.py` puts them in.
 
-Each entry replaces the snapshot's of the same name: the page, the mode, and the rates in USD as they are printed there.
+Each entry replaces the snapshot's of the same name: the page, the mode, and the rates in USD as they are printed there; of a model
+that the snapshot lacks its limits as well. `make prices ARGS=--vendors` puts them into the table and fetches nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-Rates = Mapping[str, str]
+Rates = Mapping[str, str | int]
+"""What `data/README.md` of the package names: `input_cost_per_token` and others, and `max_input_tokens`, `max_output_tokens`."""
 
 
 class Priced(NamedTuple):
@@ -38,8 +40,158 @@ FEES = (
         r"(anthropic|azure_ai|vertex_ai)/claude-(?!3-haiku|3-opus|3-sonnet).*",
         {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
     ),
+    # "Built-in tools": a cent for each use.
+    Fee(
+        "https://docs.z.ai/guides/overview/pricing",
+        r"zai/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
+    ),
+    # Half a cent for each call of `$web_search` that the model makes, whether its client goes on or not.
+    Fee(
+        "https://platform.kimi.ai/docs/pricing/tools",
+        r"moonshot/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.005"}},
+    ),
+    # Ten dollars a thousand in Singapore; a twentieth of it in China, where the table has the prices of Singapore as well.
+    Fee(
+        "https://www.alibabacloud.com/help/en/model-studio/web-search",
+        r"dashscope/.*",
+        {"search_context_cost_per_query": {"search_context_size_medium": "0.01"}},
+    ),
     # A page that its browser opens, a dollar a thousand; the snapshot has what a search costs.
     Fee("https://groq.com/pricing", r"groq/openai/gpt-oss-.*", {"page_visit_cost_per_query": "0.001"}),
+    *(
+        Fee("https://docs.z.ai/guides/overview/pricing", rf"zai/glm-4\.5{name}", {"cache_read_input_token_cost": price})
+        for name, price in {"v?": "0.00000011", "-air": "0.00000003", "-airx": "0.00000022", "-x": "0.00000045"}.items()
+    ),
+)
+
+
+class Newer(NamedTuple):
+    """A model that came after the snapshot: as another one is, but for its prices of tokens. The snapshot's own line is better."""
+
+    source: str
+    name: str
+    like: str
+    factor: Decimal = Decimal(1)
+    """What the other's prices of tokens are multiplied by."""
+    rates: Rates | None = None
+    """Or the prices of tokens themselves."""
+    facts: Mapping[str, object] | None = None
+    """What else differs, as the snapshot writes it."""
+
+
+CLAUDE_5_2 = "https://platform.claude.com/docs/en/about-claude/pricing"
+GPT_6_2 = "https://developers.openai.com/api/docs/models/gpt-6.2-sol"
+ASTRA_6_2 = "https://developers.openai.com/api/docs/models/gpt-6.2-astra"
+GOOGLES = "https://ai.google.dev/gemini-api/docs/pricing", "https://cloud.google.com/vertex-ai/generative-ai/pricing"
+MINIMAX = "https://platform.minimax.io/docs/guides/pricing-paygo"
+Z_AI = "https://docs.z.ai/guides/overview/pricing"
+FAST: Mapping[str, object] = {"provider_specific_entry": {"fast": "2", "us": "1.1"}}
+
+
+def token_rates(read: str, write: str, cached: str, cache_write: str = "") -> Rates:
+    """In USD a million, as pages print them."""
+    printed = {
+        "input_cost_per_token": read,
+        "output_cost_per_token": write,
+        "cache_read_input_token_cost": cached,
+        "cache_creation_input_token_cost": cache_write,
+    }
+    return {name: f"{Decimal(price) / 1_000_000:f}" for name, price in printed.items() if price}
+
+
+NEWER = (
+    *(
+        Newer(CLAUDE_5_2, f"anthropic/claude-{name}-5-2", f"anthropic/claude-{name}-5-1", Decimal("0.8"), facts=FAST)
+        for name in ("fable", "mythos")
+    ),
+    Newer(
+        "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/claude/fable-5-2",
+        "vertex_ai/claude-fable-5-2",
+        "vertex_ai/claude-fable-5-1",
+        Decimal("0.8"),
+        facts={"provider_specific_entry": {"fast": "2"}},
+    ),
+    *(
+        Newer(
+            "https://aws.amazon.com/bedrock/pricing/",
+            f"bedrock/{area}anthropic.claude-fable-5-2",
+            f"bedrock/{area}anthropic.claude-fable-5-1",
+            Decimal("0.8"),
+        )
+        for area in ("", "us.", "eu.", "global.")
+    ),
+    Newer(GPT_6_2, "openai/gpt-6.2-sol", "openai/gpt-6.1-sol"),
+    Newer(ASTRA_6_2, "openai/gpt-6.2-astra", "openai/gpt-6.1-sol", Decimal(4)),
+    *(
+        newer
+        for provider, page in zip(("gemini", "vertex_ai"), GOOGLES, strict=True)
+        for newer in (
+            Newer(page, f"{provider}/gemini-4-carbon", f"{provider}/gemini-4-argon"),
+            Newer(page, f"{provider}/gemini-4-neon", f"{provider}/gemini-4-hydrogen", Decimal(2)),
+        )
+    ),
+    *(
+        Newer(
+            MINIMAX,
+            f"minimax/MiniMax-M2.7{speed}",
+            "minimax/MiniMax-M2.5",
+            rates=token_rates(read, write, "0.06", "0.375"),
+            facts={"max_input_tokens": 204_800, "max_output_tokens": 131_072},
+        )
+        for speed, read, write in (("", "0.3", "1.2"), ("-highspeed", "0.6", "2.4"))
+    ),
+    Newer(MINIMAX, "minimax/MiniMax-M3.1-Flash", "minimax/MiniMax-M3", rates=token_rates("0.15", "0.6", "0.015")),
+    Newer("https://platform.kimi.ai/docs/pricing/chat", "moonshot/kimi-k2.7-code-highspeed", "moonshot/kimi-k2.7-code", Decimal(2)),
+    Newer(Z_AI, "zai/glm-5-turbo", "zai/glm-5", rates=token_rates("1.2", "4", "0.24")),
+    Newer(Z_AI, "zai/glm-5.3-flashx", "zai/glm-5.3-flash", rates=token_rates("0.37", "1.25", "0.075")),
+    Newer(Z_AI, "zai/glm-4.7-flashx", "zai/glm-4.7", rates=token_rates("0.07", "0.4", "0.01")),
+    Newer(Z_AI, "zai/glm-4.6v", "zai/glm-4.5v", rates=token_rates("0.3", "0.9", "0.05")),
+    Newer(
+        "https://docs.mistral.ai/models/devstral-2-25-12",
+        "mistral/devstral-2512",
+        "mistral/devstral-medium-latest",
+    ),
+    *(
+        Newer(
+            "https://developers.cloudflare.com/workers-ai/platform/pricing/",
+            f"cloudflare/@cf/{name}",
+            "cloudflare/@cf/zai-org/glm-5.2",
+            rates=token_rates(*prices),
+            facts={"max_input_tokens": 1_048_576, "max_output_tokens": 1_048_576},
+        )
+        for name, prices in {
+            "deepseek-ai/deepseek-v4-flash-0731": ("0.44", "1.32", "0.014"),
+            "deepseek-ai/deepseek-v4-pro-0813": ("1.32", "3.96", "0.044"),
+            "deepseek-ai/deepseek-v4.1-flash-1017": ("0.3", "1.2", "0.006"),
+            "zai-org/glm-5.3": ("1.4", "4.4", "0.26"),
+            "zai-org/glm-5.3-flash": ("0.15", "0.5", "0.03"),
+        }.items()
+    ),
+)
+
+
+class Change(NamedTuple):
+    """A price that a vendor changes after the snapshot, while that has the old one."""
+
+    source: str
+    models: str
+    """A pattern of their names in the table."""
+    was: str
+    """What a token of the prompt costs there."""
+    factor: Decimal
+    """Of all prices of tokens."""
+
+
+CHANGES = (
+    # An introductory price until 30 November 2026.
+    Change(
+        "https://ai.google.dev/gemini-api/docs/generate-content/latest-model",
+        r"(gemini|vertex_ai)/gemini-4-(argon|carbon)",
+        "0.000002",
+        Decimal(2),
+    ),
 )
 
 
@@ -57,7 +209,22 @@ class Uplift(NamedTuple):
 UPLIFTS = (
     # Billed only where an answer says that it was served at this tier.
     Uplift("https://deepinfra.com/blog/priority-service-tier", r"deepinfra/.*", "priority", Decimal("1.5")),
+    # `performanceConfig` with a latency that is optimized, where an answer says that it was: 1.00 and 4.00 USD a million of Nova
+    # Pro for 0.80 and 3.20, and likewise of the others.
+    Uplift(
+        "https://aws.amazon.com/bedrock/pricing/",
+        r"bedrock/(us\.)?(amazon\.nova-pro-v1:0|anthropic\.claude-3-5-haiku-.*|meta\.llama3-1-(70b|405b)-instruct-v1:0)",
+        "optimized",
+        Decimal("1.25"),
+    ),
 )
+
+
+NOT_RETIRED: Mapping[str, str] = {
+    # The day before which it is surely served, which the snapshot has for the last one, in one place of seven.
+    "bedrock/eu.anthropic.claude-haiku-4-5-20251001-v1:0": "https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html",
+}
+"""Models that have no day of retirement, and the page that says so."""
 
 
 def images(provider: str, prices: Mapping[str, str]) -> dict[str, Rates]:
@@ -246,6 +413,12 @@ PRICED = (
             "vertex_ai/studio": {"input_cost_per_character": "0.00016"},
             "vertex_ai/wavenet": {"input_cost_per_character": "0.000004"},
         },
+    ),
+    # The snapshot has what it was before September 2024.
+    Priced(
+        "https://mistral.ai/pricing",
+        "chat",
+        {"mistral/open-mistral-nemo": {"input_cost_per_token": "0.00000015", "output_cost_per_token": "0.00000015"}},
     ),
     # Free; the snapshot leaves out what is zero.
     Priced(

@@ -178,19 +178,25 @@ def _sent_elsewhere(method: str, url: str, content: BinaryIO | None = None, size
         raise OperatorError(f"The place for files can't be reached: {_reason(error)}.") from None
 
 
+def check_address(url: str) -> str:
+    """Raises OperatorError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise OperatorError(f"{url!r} is no address of a gateway, such as http://127.0.0.1:8000/v1.")
+    return url
+
+
 @cache
 def _client(url: str) -> "httpx2.Client":
     """Keeps its connection. A key goes to the address that was named and to no other: redirects are not followed, and the
     environment's proxies get nothing that is for this machine. Raises OperatorError."""
     import httpx2  # here, since `haimaker` alone serves, which needs none of it
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OperatorError(f"{url!r} is no address of a gateway, such as http://127.0.0.1:8000/v1.")
+    parts = urlsplit(check_address(url))
     try:
         return httpx2.Client(
             headers={"user-agent": "haimaker"},
-            trust_env=not is_loopback(parts.hostname),
+            trust_env=not is_loopback(parts.hostname or ""),
             verify=parts.scheme == "https",  # reading certificates takes 20 ms, which an address without TLS does not need
         )
     except (ValueError, OSError) as error:  # of a proxy's address, or of certificates

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 
+from ..home import explain
 from .stack import OperatorError
 
 DATABASE, MANIFEST = "haimaker.sqlite", "haimaker-backup.json"
@@ -75,7 +76,7 @@ def snapshot(home: Path) -> Iterator[list[Entry]]:
             database = Entry(DATABASE, staging / DATABASE, (staging / DATABASE).stat().st_size)
             yield [database, *stored, *_list_files(home, CONTENT)]
     except sqlite3.Error as error:
-        raise OperatorError(f"{home / DATABASE} can't be copied: {error}.") from None
+        raise OperatorError(explain(home, f"{home / DATABASE} can't be copied: {error}.")) from None
 
 
 def pack(entries: Iterable[Entry], target: Path) -> int:
@@ -174,7 +175,7 @@ def _is_expected(name: str) -> bool:
 
 
 def _list_names(home: Path, folder: str) -> Iterator[str]:
-    """Of files that are there as a whole: what comes has a name with a dot before it."""
+    """The names of files that are complete: one that is being written has a name with a dot before it."""
     for place, _, names in os.walk(home / folder):
         prefix = Path(place).relative_to(home).as_posix()
         yield from (f"{prefix}/{name}" for name in names if not name.startswith("."))
@@ -199,7 +200,7 @@ def _link(home: Path, staging: Path, name: str) -> Entry | None:
 
 
 def _link_clients_files(home: Path, staging: Path) -> dict[str, Entry]:
-    """Of clients' files, which are many and never change, as they are before the moment of the copy."""
+    """Links clients' files into the copy before its moment, since they are many and never change."""
     links = (_link(home, staging, name) for name in _list_names(home, CLIENTS_FILES))
     return {entry.name: entry for entry in links if entry}
 
@@ -217,7 +218,7 @@ def _connect(database: Path) -> sqlite3.Connection:
 
 
 def _delete_remains(home: Path) -> None:
-    """Of a copy that was killed, a day ago or earlier."""
+    """Deletes what is left of a copy that was killed, a day ago or earlier."""
     for folder in home.glob(f"{STAGING}*"):
         if folder.stat().st_mtime < time.time() - DAY_S:
             shutil.rmtree(folder, ignore_errors=True)

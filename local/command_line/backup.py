@@ -63,9 +63,10 @@ def backup(context: Context) -> int:
         count = archive.pack(context.terminal.each(entries, len(entries), lambda entry: entry.name), target)
     contents = contents._replace(files=count - 1)
     said = f"{contents} are in {target}, {_megabytes(target.stat().st_size)}. It holds no key, but their hashes"
-    context.terminal.say(f"{said}{', and what clients sent' if contents.files else ''}: keep it to yourself.")
+    told = [f"{said}{', and what clients sent' if contents.files else ''}: keep it to yourself."]
     if buckets := sorted({*filter(None, (settings.files_bucket, settings.content_bucket))}):
-        context.terminal.say(f"What is in {' and '.join(buckets)} is not in it: buckets have versions.")
+        told.append(f"What is in {' and '.join(buckets)} is not in it: buckets have versions.")
+    context.terminal.tell("\n".join(told), **contents._asdict(), file=str(target), bytes=target.stat().st_size, not_in_it=buckets)
     return 0
 
 
@@ -73,7 +74,7 @@ def restore(context: Context) -> int:
     """What was there before is kept beside it. Raises OperatorError."""
     source, home = Path(context.arguments.file).expanduser(), _settings_of(context).home
     is_whole = source.is_file() and tarfile.is_tarfile(source)
-    contents = None if is_whole else _inspect(source)
+    contents = Contents(0, 0) if is_whole else _inspect(source)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_room(home, source.stat().st_size)
     with _alone(home / DATABASE), TemporaryDirectory(prefix=".restore-", dir=home) as name:
@@ -93,9 +94,9 @@ def restore(context: Context) -> int:
             if (new / folder).exists():
                 (new / folder).rename(home / folder)
         (new / DATABASE).rename(home / DATABASE)
-    if kept:
-        context.terminal.say(f"What was there is in {kept}.")
-    context.terminal.say(f"{contents} are back in {home / DATABASE}.")
+    told = [f"What was there is in {kept}."] if kept else []
+    told.append(f"{contents} are back in {home / DATABASE}.")
+    context.terminal.tell("\n".join(told), **contents._asdict(), file=str(home / DATABASE), kept=str(kept) if kept else None)
     return 0
 
 
@@ -111,9 +112,16 @@ def _put_aside(home: Path, folders: tuple[str, ...]) -> Path | None:
         raise OperatorError(f"{kept} was made in this second: try again.") from None
     for old in found:
         if old.name == DATABASE:
-            _copy(old, kept / DATABASE)
+            is_copied = True
+            try:
+                _copy(old, kept / DATABASE)
+            except OperatorError:  # it is damaged, which is why a backup takes its place
+                is_copied = False
             for file in (old, *(old.with_name(DATABASE + ending) for ending in ("-wal", "-shm"))):
-                file.unlink(missing_ok=True)
+                if is_copied:
+                    file.unlink(missing_ok=True)
+                elif file.exists():
+                    file.rename(kept / file.name)
         else:
             old.rename(kept / old.name)
     return kept

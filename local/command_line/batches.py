@@ -111,5 +111,5 @@ def show(context: Context) -> int:
 
 def cancel(context: Context) -> int:
     batch = context.api_client().post(f"/batches/{context.arguments.id}/cancel", {})
-    context.terminal.say(f"{batch['id']}: {batch['status']}")
+    context.terminal.tell(f"{batch['id']}: {batch['status']}", **batch)
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..environment import command_environment
-from .api_client import APIClient, key_of, local_url
+from .api_client import APIClient, check_address, key_of, local_url
 from .operate import Operator
 from .stack import DEFAULT_STACK, Stack
 from .terminal import Terminal
@@ -26,11 +26,13 @@ class Context:
         return self.operators(self.stack(), self.terminal)
 
     def url(self) -> str:
-        """Of the gateway that --url or --stack names, else HAIMAKER_URL's, else the local one's."""
+        """The address of the gateway that --url or --stack names, else HAIMAKER_URL's, else the local one's.
+
+        Raises OperatorError."""
         url = self.arguments.url
         if not url and self.arguments.stack:
             url = self.stack().output("BaseUrl")
-        return url or self.environment.get("HAIMAKER_URL") or local_url(self.environment)
+        return check_address(url or self.environment.get("HAIMAKER_URL") or local_url(self.environment))
 
     def api_client(self) -> APIClient:
         url = self.url()

@@ -13,6 +13,7 @@ from haimaker.settings.price_updates import publish
 from haimaker.settings.settings import Settings
 from haimaker.store import Store, StoreUnavailable
 
+from ..home import explain
 from .context import Context
 from .operate import HEALTH, PUBLISHED, UNCHANGED
 from .prices import check_table
@@ -50,13 +51,15 @@ def add(commands: Any) -> None:
 
 def publish_prices(context: Context) -> int:
     lines = check_table(context.arguments.file)
+    if context.arguments.stack:
+        return context.operator().publish_prices(lines)
+    settings = Settings.from_environment(context.environment)
     try:
-        if context.arguments.stack:
-            return context.operator().publish_prices(lines)
-        documents = open_local(Settings.from_environment(context.environment)).documents
-        context.terminal.say(PUBLISHED if publish(documents, lines) else UNCHANGED)
+        documents = open_local(settings).documents
+        is_new = publish(documents, lines)
+        context.terminal.tell(PUBLISHED if is_new else UNCHANGED, published=is_new)
     except StoreUnavailable as error:
-        raise OperatorError(str(error)) from error
+        raise OperatorError(explain(settings.home, str(error))) from error
     return 0
 
 
@@ -64,14 +67,20 @@ def reconcile(context: Context) -> int:
     check = context.arguments.check
     if context.arguments.stack:
         return context.operator().reconcile(check=check)
+    said: list[str] = []
+    say = said.append if context.terminal.as_json else context.terminal.say
+    settings = Settings.from_environment(context.environment)
     try:
-        settings = Settings.from_environment(context.environment)
         store = open_local(settings)
         if not check and store.documents.all(KIND):
-            _settle_pending(settings, store, context.terminal.say)
-        return Reconciliation(store, check, context.terminal.say).run()
+            _settle_pending(settings, store, say)
+        proof = Reconciliation(store, check, say)
+        status = proof.run()
     except StoreUnavailable as error:
-        raise OperatorError(str(error)) from error
+        raise OperatorError(explain(settings.home, str(error))) from error
+    if context.terminal.as_json:
+        context.terminal.tell("", **{name.replace(" ", "_"): count for name, count in proof.found.items()}, said=said)
+    return status
 
 
 def _settle_pending(settings: Settings, store: Store, say: Callable[[str], object]) -> None:

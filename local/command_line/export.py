@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,7 +70,8 @@ def _requests(client: APIClient, arguments: argparse.Namespace) -> Iterator[JSON
 
 def _write(context: Context, columns: tuple[str, ...], rows: Iterable[JSON]) -> int:
     """Raises OperatorError."""
-    arguments = context.arguments
+    arguments, (first, rest) = context.arguments, _begin(rows)
+    rows = chain(first, rest)
     with _output(arguments.output) as out:
         counted = context.terminal.each(rows, None, lambda _: "exported") if arguments.output else rows
         count = 0
@@ -85,6 +87,12 @@ def _write(context: Context, columns: tuple[str, ...], rows: Iterable[JSON]) -> 
     if arguments.output:
         context.terminal.note(f"{count:,} lines are in {arguments.output}.")
     return 0
+
+
+def _begin(rows: Iterable[JSON]) -> tuple[tuple[JSON, ...], Iterator[JSON]]:
+    """The first line, and the others: what fails at once leaves no file, and no heading of a table. Raises OperatorError."""
+    rest = iter(rows)
+    return tuple(islice(rest, 1)), rest
 
 
 def _output(name: str | None) -> AbstractContextManager[TextIO]:

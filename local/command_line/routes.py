@@ -67,7 +67,7 @@ def read(path: Path) -> Config:
 
 
 def list_targets(config: Config, on: Collection[str]) -> Iterator[RouteTarget]:
-    """For each target of each route, what it costs and what is wrong with it."""
+    """The targets of all routes: what each costs, and what is wrong with it."""
     rows = [*all_providers(), *(account.definition for account in config.accounts.values())]
     targets = TargetResolver(config, [definition for definition in rows if definition.name in on or definition.offline])
     for name, route in config.routes.items():

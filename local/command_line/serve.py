@@ -27,5 +27,6 @@ def run(context: Context) -> int:
 
 def health(context: Context) -> int:
     """Needs no key. Raises OperatorError."""
-    context.terminal.say(str(APIClient(context.url(), "").get("/health")["status"]))
+    told = APIClient(context.url(), "").get("/health")
+    context.terminal.tell(str(told["status"]), **told)
     return 0

@@ -36,7 +36,7 @@ class Stack:
 
     @classmethod
     def of(cls, name: str) -> "Stack":
-        """With the credentials and the Region that AWS's own tools would take. Raises OperatorError."""
+        """The stack of this name, with the credentials and the Region that AWS's own tools would take. Raises OperatorError."""
         try:
             import boto3  # type: ignore[import-untyped]
             from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]

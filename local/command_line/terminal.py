@@ -35,6 +35,10 @@ class Terminal:
     def say(self, text: str) -> None:
         print(text, flush=True)  # before what a command that follows prints itself
 
+    def tell(self, text: str, **value: object) -> None:
+        """An outcome in words, or as a JSON object with these members where that is asked for."""
+        self.say(json.dumps(value, indent=2) if self.as_json else text)
+
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
@@ -61,7 +65,7 @@ class Terminal:
         return self.ask(f"{question} Type yes to do so: ").strip() == "yes"
 
     def screen(self) -> "Console":
-        """Where progress is shown."""
+        """The console on which progress is shown."""
         return _screen()
 
     def each(self, items: Iterable[T], count: int | None, what: Callable[[T], str]) -> Iterator[T]:
@@ -82,7 +86,7 @@ class Terminal:
 
 @cache
 def _screen() -> "Console":
-    """Where progress is shown: one, since what is inside something else is shown below it."""
+    """The console on which progress is shown: one for all, since a step inside another one is shown below it."""
     from rich.console import Console
 
     return Console(stderr=True, **PLAIN)
@@ -105,7 +109,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
 
 
 def printable(text: str) -> str:
-    """Without what would move the cursor: names come from whoever made the key."""
+    """The text without characters that would move the cursor: names come from whoever made the key."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
@@ -126,7 +130,7 @@ def usd(amount: object) -> str:
 
 
 def read_secret(prompt: str) -> str:
-    """Without echo from a terminal, else all that is piped in."""
+    """Reads a secret from a terminal without echo, else all that is piped in."""
     return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()
 
 

@@ -3,7 +3,7 @@
     1 identify   accounts            whose key is it
     2 validate   operations          is it a request
     3 plan       routing             which targets, in which order
-    4 admit      billing, store      one conditional write an account reserves the worst case
+    4 admit      billing, store      for each account that pays one conditional write reserves the worst case
     5 translate  adapters            to the provider's format
     6 send       upstream, http      the next target on a retryable failure, until the first byte of an answer
     7 translate  adapters            back to OpenAI's
@@ -71,6 +71,7 @@ class Gateway(Services):
     def local(cls, settings: Settings) -> "Gateway":
         """A gateway in a process of its own: a laptop's or a container's. Raises SettingsError, StoreUnavailable."""
         from haimaker.api import keys  # a function has no key in its settings
+        from haimaker.billing.unsettled import Unsettled
         from haimaker.credentials.own_process import ProcessCredentials
         from haimaker.observability.provider_calls import ProviderCalls
         from haimaker.settings.store import open_store
@@ -83,6 +84,7 @@ class Gateway(Services):
         )
         gateway = cls(settings, store, credentials)
         gateway.writes_everywhere = True
+        gateway.unsettled = Unsettled(store, gateway.observer.settled_late)
         if settings.stored_folder:
             from haimaker.api.files import stored_files
             from haimaker.batches.runner import BatchRunner
@@ -96,14 +98,10 @@ class Gateway(Services):
             gateway.observer.prometheus = PrometheusMetrics()
         for requests in lost:
             gateway.observer.reservations_lost(requests)
-        if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in settings.environment):
+        if any(name.startswith("OTEL_") for name in settings.environment):
             from haimaker.observability import otlp
 
-            if signals := otlp.wanted_signals(settings.environment):
-                if problem := otlp.why_not(settings.environment):
-                    gateway.observer.error(problem)
-                else:
-                    gateway.observer.otlp = otlp.OpenTelemetry(signals, settings.version)
+            gateway.observer.otlp = otlp.open_telemetry(settings.environment, settings.version, gateway.observer.error)
         return gateway
 
     @classmethod
@@ -186,6 +184,10 @@ class Gateway(Services):
         billed = self.accounts.billed_accounts(account)
         return (billed.key, billed.team) if billed.team else (billed.key,)
 
+    def payers(self, operation: str, request: Request, account: Account) -> tuple[Account, ...]:
+        """The accounts that a request of a key is charged to. Raises APIError."""
+        return self.accounts.billed_accounts(account, formats.find(operation).parse(request).fields.user).all()
+
     def bound(self, operation: str, request: Request, account: Account) -> int:
         """The most that a request of a key may cost, in nano-dollars. Raises APIError."""
         asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
@@ -217,7 +219,7 @@ class Gateway(Services):
     def _count_refusal(self, operation: str, request: Request, error: APIError) -> None:
         """Logs a refusal, and counts it: every one of what models serve; of the rest those of who may not, where it may be written,
         as the stack's functions that only read may not."""
-        self.observer.denied(operation, request.id, error)
+        self.observer.denied(operation, request.id, error, request.headers, is_traced=operation in MODEL_OPERATIONS)
         if error.status >= 500:
             return
         if operation not in MODEL_OPERATIONS and not (
@@ -289,7 +291,8 @@ class Gateway(Services):
                 + (AttemptLog(attempt, time.time(), tokens=used).cost_nanousd() or 0)
             )
         headers = _limit_headers(billed.key, admitted, started_s) | decision.response_headers()
-        return Exchange(attempts, client_format, settlement, self.observer, headers), deadline_s, end_s
+        exchange = Exchange(attempts, client_format, settlement, self.observer, headers, unsettled=self.unsettled)
+        return exchange, deadline_s, end_s
 
     def _reserve(
         self, routing_request: RoutingRequest, billed: BilledAccounts, request: Request, planner: Planner
@@ -315,8 +318,15 @@ class Gateway(Services):
                 lasts_s = decision.plan.timeout_s + background_reading.WAITING_S
             plan = decision.plan
             reservations = reservations_for(
-                *(asked, plan.all(), {asked.model, decision.name, full_name(decision.name)}, full_name, billed),
-                *(request.id, now_s, int(now_s + lasts_s) + LATE_S, self.settings.default_max_output_tokens),
+                asked,
+                plan.all(),
+                names={asked.model, decision.name, full_name(decision.name)},
+                full_name=full_name,
+                billed=billed,
+                request_id=request.id,
+                now_s=now_s,
+                deadline_s=int(now_s + lasts_s) + LATE_S,
+                default_output_tokens=self.settings.default_max_output_tokens,
                 pool=request.batch.batch_id if request.batch else "",
             )
             if surplus := model_limits.surplus_targets(reservations):

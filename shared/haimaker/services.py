@@ -35,6 +35,7 @@ from haimaker.upstream.clients import ProviderClients
 if TYPE_CHECKING:
     from haimaker.accounts.oidc import IdentityProvider
     from haimaker.batches import BatchService
+    from haimaker.billing.unsettled import Unsettled
     from haimaker.routing.auto_service import AutoRouterService
     from haimaker.upstream.exchange import Exchange
 
@@ -62,6 +63,8 @@ class Services:
     prices: PriceUpdates = field(init=False)
     batches: "BatchService | None" = field(default=None, repr=False)
     """What works on batches."""
+    unsettled: "Unsettled | None" = field(default=None, repr=False)
+    """What settles requests that the store failed, in a process that goes on."""
     writes_everywhere: bool = False
     """Whether every operation may write to the store: in a process of its own, not in a function with a role."""
     public_catalog: tuple[Runtime, bytes] | None = field(default=None, repr=False)

@@ -1,7 +1,8 @@
 """One gateway and one scripted upstream per process, the SDK's client with a new key per test, and the log that they leave."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -61,3 +62,12 @@ def key(desk: Desk, log: Log) -> Iterator[str]:
 @pytest.fixture
 def client(desk: Desk, key: str) -> openai.OpenAI:
     return sdk(desk, key)
+
+
+@pytest.fixture
+def idle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterable[Callable[[], None]]:
+    """Nobody begins a batch until this is called."""
+    runner: Any = desk.gateway.batches
+    with monkeypatch.context() as busy:
+        busy.setattr(runner, "_begin_run", lambda batch: None)
+        yield lambda: (busy.undo(), runner.start())  # type: ignore[func-returns-value]

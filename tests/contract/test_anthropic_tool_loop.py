@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.contract import test_messages
 from tests.contract.money_support import Desk
 from tests.contract.sdk_support import sdk
 from tests.support.fake_upstream import FakeUpstream
@@ -45,3 +46,16 @@ def test_a_tool_loop_keeps_the_thinking_and_the_betas_of_both(desk: Desk, key: s
     assert sent.headers["anthropic-beta"].split(",") == ["thinking-binding-controls-2026-08-01", "context-management-2025-06-27"]
     assert sent.headers["anthropic-version"] == "2023-06-01"
     assert "authorization" not in sent.headers
+
+
+def test_vertex_ai_is_told_only_of_betas_that_it_has(desk: Desk, key: str, upstream: FakeUpstream) -> None:
+    """It refuses requests with others, and Claude Code always sends some."""
+    upstream.answers(message([{"type": "text", "text": "Four."}], "end_turn"))
+    raw = test_messages.sdk(desk, key).beta.messages.with_raw_response.create(
+        model="vertex_ai/claude-opus-4-6",
+        max_tokens=99,
+        messages=[{"role": "user", "content": "What time is it?"}],
+        betas=["prompt-caching-scope-2026-01-05", "context-management-2025-06-27", "advanced-tool-use-2025-11-20"],
+    )
+    assert upstream.calls[-1].headers["anthropic-beta"] == "context-management-2025-06-27,tool-search-tool-2025-10-19"
+    assert raw.headers["x-haimaker-dropped-params"] == "anthropic-beta.prompt-caching-scope-2026-01-05"

@@ -65,11 +65,12 @@ def nothing_is_left(desk: Desk, key: str, batch: Any) -> None:
 def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream):
     upstream.answers(Reply.json(200, completion("hi")))
     lines = [line("a"), line("b", "demo/echo"), line("c", messages=7), line("d")]
-    batch = begin(client, lines, metadata={"a": "b"})
+    lasts: Any = {"anchor": "created_at", "seconds": 7_200}
+    batch = begin(client, lines, metadata={"a": "b"}, output_expires_after=lasts)
     assert (batch.status, batch.endpoint, batch.metadata) == ("validating", CHAT, {"a": "b"})
     assert (batch.output_file_id, batch.expires_at) == (None, batch.created_at + 86_400)
     batch = ended(client, batch)
-    assert batch.status == "completed", batch.errors
+    assert (batch.status, batch.model) == ("completed", None), batch.errors
     assert (batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed) == (4, 3, 1)
     assert batch.created_at <= batch.in_progress_at <= batch.finalizing_at <= batch.completed_at
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
@@ -81,6 +82,7 @@ def test_a_batch_of_several_models_is_answered_line_by_line(client: openai.OpenA
     assert wrong["response"]["body"]["error"]["param"] == "messages"
     files = {file.id: file for file in client.files.list(purpose="batch_output")}
     assert files.keys() == {batch.output_file_id, batch.error_file_id}
+    assert {(file.expires_at or 0) - file.created_at for file in files.values()} == {7_200}
     records = {record.detail["custom_id"]: record for record in desk.records(key)}
     assert {(record.detail["batch"], record.detail["batch_line"]) for record in records.values()} == {
         (batch.id, 1), (batch.id, 2), (batch.id, 4),
@@ -102,7 +104,7 @@ BODIES: list[tuple[str, str, JSON]] = [
 @pytest.mark.parametrize(("endpoint", "model", "body"), BODIES)
 def test_every_endpoint_has_batches(client: openai.OpenAI, endpoint: str, model: str, body: JSON) -> None:
     batch = ended(client, begin(client, [line("one", model, endpoint, **body)], endpoint))
-    assert (batch.status, batch.request_counts.completed) == ("completed", 1)
+    assert (batch.status, batch.request_counts.completed, batch.model) == ("completed", 1, model)
     assert batch.error_file_id is None
     [row] = rows(client, batch.output_file_id)
     assert row["response"]["body"]["object" if endpoint != "/v1/messages" and endpoint != "/v1/moderations" else "id"]
@@ -187,6 +189,8 @@ def test_files_and_batches_of_others_are_not_there(client: openai.OpenAI, desk: 
 def test_batches_are_listed_in_pages(client: openai.OpenAI) -> None:
     ids = [ended(client, begin(client, [GOOD])).id for _ in range(3)]
     assert [batch.id for batch in client.batches.list(limit=2)] == ids[::-1], "the SDK asks for the next page"
+    assert [batch.id for batch in client.batches.list(after=ids[2], extra_query={"order": "desc"})] == ids[1::-1]
+    assert [batch.id for batch in client.batches.list(limit=2, extra_query={"order": "asc"})] == ids
 
 
 WORST = 10 * OUTPUT_NANOUSD
@@ -252,6 +256,40 @@ def test_a_cancelled_batch_keeps_what_was_answered(
     with pytest.raises(openai.ConflictError):
         client.batches.cancel(batch.id)
     nothing_is_left(desk, key, batch)
+
+
+def test_a_batch_that_is_cancelled_before_it_begins_tells_of_each_line(
+    client: openai.OpenAI, desk: Desk, key: str, idle: Callable[[], None]
+) -> None:
+    batch = begin(client, [line("a"), "", line("b", "no-such-model"), "{no"])
+    assert client.batches.cancel(batch.id).status == "cancelling"
+    idle()
+    batch = ended(client, batch)
+    assert (batch.status, batch.in_progress_at, batch.output_file_id) == ("cancelled", None, None)
+    assert batch.cancelling_at <= batch.finalizing_at <= batch.cancelled_at
+    assert (batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed) == (2, 0, 0)
+    found = [(row["custom_id"], row["error"]["code"]) for row in rows(client, batch.error_file_id)]
+    assert found == [("a", "batch_cancelled"), ("b", "batch_cancelled")]
+    assert desk.records(key) == []
+    nothing_is_left(desk, key, batch)
+
+
+def test_a_batch_that_ends_while_it_is_looked_at_is_not_worked_on_again(
+    desk: Desk, client: openai.OpenAI, upstream: FakeUpstream, gate: threading.Event
+) -> None:
+    """Who looks for work read it before its end, and comes to it after."""
+    upstream.answers(waiting(gate))
+    batch = until(client, begin(client, [line("a"), line("b")]), lambda now: now.status == "in_progress")
+    runner: Any = desk.gateway.batches
+    [seen] = [each for each in runner.directory.open() if each.id == batch.id]
+    gate.set()
+    batch = ended(client, batch)
+    wait_until(lambda: batch.id not in runner._running)
+    runner._begin_run(seen)
+    wait_until(lambda: batch.id not in runner._running)
+    assert client.batches.retrieve(batch.id) == batch
+    assert [row["custom_id"] for row in rows(client, batch.output_file_id)] == ["a", "b"]
+    assert not (desk.gateway.settings.stored_folder / "batches" / batch.id).exists()
 
 
 def test_what_has_no_answer_in_its_time_expires(

@@ -17,7 +17,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_the_programs_print_what_the_guide_says(served: Served) -> None:
-    programs, shown = GUIDE.written_in("python"), ["Moles are blind.\n", "completed 17000\n", "one one\ntwo two\n", "one Hello\n"]
+    programs = GUIDE.written_in("python")
+    shown = ["Moles are blind.\n", "16 end_turn\n", "completed 17000\n", "one one\ntwo two\n", "one Hello\n"]
     for program, wanted in zip(programs, shown, strict=True):
         command = [sys.executable, "-c", program.replace(ADDRESS, served.address)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -212,6 +212,7 @@ def test_a_list_of_requests_goes_over_all_its_pages(desk: Desk, haimaker: Run, m
         ("spend --by colour", "group_by"),
         ("spend request nothing", ""),
         ("--url nowhere models", "'nowhere' is no address of a gateway"),
+        ("--url ftp://a.example models", "'ftp://a.example' is no address of a gateway"),
         ("--url http://127.0.0.1:1/v1 models", "No gateway answers at http://127.0.0.1:1/v1"),
         ("--key-file /nowhere models", "/nowhere can't be read"),
         ("routes check /nowhere", "There is no /nowhere"),
@@ -298,6 +299,26 @@ def test_requests_and_keys_are_exported(desk: Desk, haimaker: Run, tmp_path: Pat
     assert {"=cmd()", "admin"} <= {each["key_alias"] for each in exported}
     assert key not in file.read_text()
     assert "can't be made" in haimaker(f"export keys --output {file}", status=1)
+    missed = tmp_path / "missed.csv"
+    for where in ("", f" --output {missed}"):
+        said = haimaker(f"--url http://127.0.0.1:1/v1 export keys{where}", status=1)
+        assert said.startswith("haimaker: No gateway answers"), said
+    assert not missed.exists()
+
+
+def test_outcomes_are_json_for_programs(tmp_path: Path, haimaker: Run, monkeypatch: pytest.MonkeyPatch):
+    assert json.loads(haimaker("health --json"))["status"] == "ok"
+    monkeypatch.setenv("HAIMAKER_HOME", str(tmp_path / "home"))
+    assert json.loads(haimaker("prices --json")) == {"published": True}
+    assert json.loads(haimaker("reconcile --check --json")).keys() >= {"said"}
+    copy = tmp_path / "copy.tar"
+    assert json.loads(haimaker(f"backup {copy} --json"))["bytes"] == copy.stat().st_size
+    database = tmp_path / "home" / "haimaker.sqlite"
+    damaged = b"damaged" * 1000
+    database.write_bytes(damaged)
+    told = json.loads(haimaker(f"restore {copy} --yes --json"))
+    assert (told["file"], told["records"]) == (str(database), 0)
+    assert (Path(told["kept"]) / database.name).read_bytes() == damaged
 
 
 def test_a_file_of_requests_is_answered(tmp_path: Path, haimaker: Run):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from haimaker.http.values import JSON
+from haimaker.models.table import TABLE
 from tests.support.documentation import Guide
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.reply import Reply
@@ -107,22 +108,31 @@ def _test(clone: Path, *arguments: str) -> None:
 def test_a_provider_is_added_as_a_row(clone: Path, upstream: FakeUpstream) -> None:
     _insert(clone, "shared/haimaker/providers/openai_compatible.py", "ROWS: Mapping[str, Row] = {\n", '"acme": Row(')
     command = next(text for text in GUIDE.written_in("sh") if "make record" in text).partition("make test")[0]
-    _run(clone, "bash", "-ec", command, ACME_BASE_URL=upstream.url)
+    _run(clone, "bash", "-ec", command.replace("make ", "make -o .venv/test.stamp "), ACME_BASE_URL=upstream.url)
     recorded = clone / "tests" / "wire" / "acme" / "chat" / "hello"
     assert json.loads((recorded / "upstream_request.json").read_text())["body"]["model"]
+    _insert(clone, "scripts/vendor_prices.py", "\nPRICED = (\n", "Priced(")
+    _run(clone, "make", "-o", ".venv/test.stamp", "prices", "ARGS=--vendors")
+    table = clone / "shared" / "haimaker" / "models" / "data" / "models.tsv"
+    added = {*table.read_text().splitlines()} - {*TABLE.read_text().splitlines()}
+    assert [line.partition("\t")[0] for line in added] == ["acme/acme-1"]
     _test(clone, "tests/wire", "tests/unit/adapters/test_row_cases.py", "tests/unit/adapters/test_rows.py", "-k", "acme")
 
 
 def test_a_provider_is_added_as_a_module(clone: Path, upstream: FakeUpstream) -> None:
-    """The test of rules names those that no case shows."""
+    """The test of rules names those that no case shows, until there is one."""
     _write(clone, "shared/haimaker/providers/zenith.py")
     _run(clone, "make", "-o", ".venv/test.stamp", "providers")
+    rules = ("tests/unit/adapters/test_row_cases.py", "-k", "zenith")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/unit/adapters/test_row_cases.py"],
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *rules],
         cwd=clone, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
-    assert re.findall(r"FAILED .*\[zenith", done.stdout)
+    assert "make record PROVIDER=zenith" in done.stdout
+    command = next(text for text in GUIDE.written_in("sh") if "PROVIDER=zenith" in text)
+    _run(clone, "bash", "-ec", command.replace("make ", "make -o .venv/test.stamp "))
+    _test(clone, *rules)
 
 
 def test_a_model_family_is_added(clone: Path) -> None:

@@ -62,6 +62,10 @@ BEARER = {"authorization": f"Bearer {UPSTREAM_KEY}"}
             {"api-key": UPSTREAM_KEY},
             True,
         ),
+        ("bedrock_mantle/anthropic.claude-sonnet-5", "/anthropic/v1/messages", "", BEARER, True),
+        ("bedrock_mantle/google.gemma-4-31b", "/openai/v1/chat/completions", "", BEARER, True),
+        ("bedrock_mantle/google.gemma-3-27b-it", "/chat/completions", "", BEARER, True),
+        ("bedrock_mantle/openai.gpt-oss-120b", "/chat/completions", "", BEARER, True),
     ],
 )
 def test_a_family_is_reached_where_it_is(

@@ -77,8 +77,10 @@ def test_metadata_of_any_text_comes_back(desk: Desk):
         (["gpt-4o-minni"], ["did you mean 'gpt-4o-mini'?"]),
         (["opnai/gpt-4o", "gpt-4o"], ["'opnai/gpt-4o' is no route"]),
         (["zzz"], ["nothing can be asked by it"]),
+        (["zzz"] * 1_000, ["nothing can be asked by it"]),
+        ([f"zzz-{number}" for number in range(1_000)], [*(f"'zzz-{number}'" for number in range(10)), "More of its models"]),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_model_that_leads_nowhere_is_told_and_taken(desk: Desk, models: list[str], told: list[str]):
     made = desk.admin("/key/generate", models=models)

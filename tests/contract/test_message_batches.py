@@ -83,6 +83,12 @@ def test_batches_are_listed_in_pages_without_those_of_other_endpoints(claude: an
     other = begin(client, [GOOD])
     ids += [claude.messages.batches.create(requests=[asked("a", "demo/echo")]).id for _ in range(2)]
     assert [each.id for each in claude.messages.batches.list(limit=3)] == ids[::-1], "the SDK asks for the next page"
+    assert [each.id for each in claude.messages.batches.list(limit=1, after_id=ids[2]).data] == [ids[1]]
+    page = claude.messages.batches.list(limit=2, before_id=ids[0])
+    assert ([each.id for each in page.data], page.has_more) == ([ids[2], ids[1]], True)
+    assert [each.id for each in page] == [ids[2], ids[1], ids[3]], "the SDK goes on before the first"
+    with pytest.raises(anthropic.BadRequestError):
+        claude.messages.batches.list(before_id=ids[0], after_id=ids[1])
     with pytest.raises(anthropic.NotFoundError):
         claude.messages.batches.retrieve(other.id)
     for each in claude.messages.batches.list():
@@ -106,6 +112,17 @@ def test_a_cancelled_batch_says_of_each_request_what_became_of_it(
     assert (counts.succeeded + counts.canceled, counts.canceled > 0, batch.cancel_initiated_at is not None) == (50, True, True)
     kinds = [result.type for result in results(claude, batch).values()]
     assert (kinds.count("succeeded"), kinds.count("canceled")) == (counts.succeeded, counts.canceled)
+
+
+def test_each_request_of_a_batch_that_is_cancelled_before_it_begins_has_a_result(
+    claude: anthropic.Anthropic, idle: Callable[[], None]
+) -> None:
+    batch = claude.messages.batches.create(requests=[asked("a"), asked("b")])
+    assert claude.messages.batches.cancel(batch.id).processing_status == "canceling"
+    idle()
+    batch = ended(claude, batch)
+    assert batch.request_counts.to_dict() == {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 2, "expired": 0}
+    assert {name: result.type for name, result in results(claude, batch).items()} == {"a": "canceled", "b": "canceled"}
 
 
 def test_a_batch_that_can_not_begin_tells_each_request_why(claude: anthropic.Anthropic) -> None:

@@ -152,9 +152,9 @@ def test_three_turns_with_everything(
 
 def newest() -> Iterator[tuple[str, str, str]]:
     """Who writes the answer, whose rules hold, and the model."""
-    for name in ("gpt-6-sol", "gpt-5.6", "gpt-5.5", "gpt-7"):
+    for name in ("gpt-6-sol", "gpt-5.6", "gpt-5.5"):
         yield from (("openai", "gpt_6", host + name) for host in ("openai/", "azure/", "azure_ai/", "github/openai/"))
-    for name in ("gpt-6-astra", "gpt-6.1-sol", "gpt-5.3-codex", "gpt-5.5-pro"):
+    for name in ("gpt-6-astra", "gpt-6.2-sol", "gpt-7", "gpt-5.3-codex", "gpt-5.5-pro"):
         yield from (("openai", "gpt_6_astra", host + name) for host in ("openai/", "azure/", "azure_ai/"))
     yield ("openai", "gpt_6", "azure/a-gpt-of-ours")
     for name in ("claude-opus-5-5", "claude-fable-5-1", "claude-saga-7"):

@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from haimaker.api.provider_batches import ProviderBatches
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import find_model
 from haimaker.pricing import costs
 from haimaker.pricing.usage import Usage
@@ -489,3 +490,23 @@ def test_every_endpoint_may_be_answered_by_a_batch_of_a_provider(
     assert (batch.request_counts.completed, len(vendor.batches), vendor.ordinary) == (3, 1, [])
     assert {record.detail["provider_batch"] for record in desk.records(key)} == vendor.batches.keys()
     nothing_is_left(desk, key, batch)
+
+
+def test_embeddings_are_in_batches_of_as_many_texts_as_their_provider_takes(
+    client: openai.OpenAI, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rules = "openai/text-embedding-3-small", ProviderBatches.rules
+    monkeypatch.setattr(ProviderBatches, "rules", lambda self, provider: replace(rules(self, provider), most_inputs=4))
+    monkeypatch.setattr(OpenAIVendor, "most_inputs", 4)
+
+    def embedded(body: JSON) -> tuple[int, JSON]:
+        data = [{"object": "embedding", "index": number, "embedding": [0.5]} for number in range(len(body["input"]))]
+        return 200, {"object": "list", "model": model, "usage": {"prompt_tokens": 1, "total_tokens": 1}, "data": data}
+
+    vendor = OpenAIVendor(embedded)
+    upstream.answers(vendor)
+    texts: list[Any] = [["a", "b"], ["a", "b", "c"], ["a"], [7, 8, 9]]
+    lines = [line(str(number), model, "/v1/embeddings", input=each) for number, each in enumerate(texts)]
+    batch = ended(client, begin(client, lines, "/v1/embeddings", metadata={"haimaker_mode": "native"}))
+    assert (batch.request_counts.completed, vendor.ordinary) == (4, [])
+    assert [len(each.requests) for each in vendor.batches.values()] == [1, 2, 1]

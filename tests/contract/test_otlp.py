@@ -1,6 +1,7 @@
 """What a collector gets over OTLP: the spans of a request as it went, metrics that add up, and nothing that was said."""
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -26,6 +27,7 @@ SECRETS = ("tell nobody", "Hello there", "sk-")
 ROUNDING_NS = 2 * 10**6
 """Records have milliseconds."""
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+REFUSED = f"00-{'1' * 32}-{'2' * 16}-01"
 
 
 class Collector:
@@ -121,7 +123,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Colle
             upstream.answers(ok)
             with desk.http.stream("POST", "/chat/completions", json={**body, "stream": True}, headers=headers) as answer:
                 assert b"[DONE]" in answer.read()
-            assert desk.chat(key, "nobody/else").status_code == 404
+            body["model"] = "nobody/else"
+            assert desk.http.post("/chat/completions", json=body, headers={**headers, "traceparent": REFUSED}).status_code == 404
+            assert desk.ask("GET", "/nowhere").status_code == 404
             desk.settled(key)
             desk.gateway.observer.close()
             yield desk, collector, key
@@ -148,6 +152,13 @@ def test_a_request_that_fell_back_is_a_trace_of_its_calls(told: tuple[Desk, Coll
     moments = (root.begin_ns, plan.begin_ns, plan.end_ns, failed.begin_ns, failed.end_ns, answered.begin_ns)
     assert all(after > before - ROUNDING_NS for before, after in pairwise(moments))
     assert answered.end_ns <= root.end_ns + ROUNDING_NS
+
+
+def test_a_refused_request_is_a_span_of_its_clients_trace(told: tuple[Desk, Collector, str]) -> None:
+    [span] = [span for span in spans(told[1]) if span.trace != TRACE]
+    assert (span.trace, span.parent, span.name, span.kind) == ("1" * 32, "2" * 16, "chat", "SERVER")
+    assert (span.error, span.about["http.response.status_code"]) == ("model_not_found", 404)
+    assert span.about["haimaker.request.id"]
 
 
 def test_the_call_of_a_stream_lasts_as_long_as_it(told: tuple[Desk, Collector, str]) -> None:
@@ -198,19 +209,82 @@ def test_nothing_that_was_said_is_in_it(told: tuple[Desk, Collector, str]) -> No
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, (), ""),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x:4318/v1/traces"}, ("traces",), ""),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_METRICS_EXPORTER": "none"}, ("traces",), ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_TRACES_EXPORTER": "console, OTLP"}, ("traces", "metrics"), ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_TRACES_EXPORTER": "console"}, ("metrics",), ""),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ("traces",), ""),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318", "OTEL_SDK_DISABLED": "TRUE"}, (), ""),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             ("traces", "metrics"),
-            "not grpc",
+            "OTEL_EXPORTER_OTLP_PROTOCOL has to be http/protobuf, not grpc",
         ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4317", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"},
+            ("traces", "metrics"),
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL has to be http/protobuf, not http/json",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"}, ("traces", "metrics"), "OTEL_EXPORTER_OTLP_ENDPOINT has to be"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://x:4317"}, ("traces", "metrics"), "an http or https URL such as http://l"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x:99999"}, ("traces",), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT has to be"),
     ],
     ids=str,
 )
 def test_the_standard_variables_turn_it_on(variables: dict[str, str], signals: tuple[str, ...], problem: str) -> None:
     assert otlp.wanted_signals(variables) == signals
-    assert problem in otlp.why_not(variables)
-    assert bool(problem) == bool(otlp.why_not(variables))
+    said = otlp.why_not("traces", variables)
+    assert problem in said
+    assert bool(problem) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sends", "sentence"),
+    [
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, True, "traces are not sent: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+        (
+            {"OTEL_BSP_SCHEDULE_DELAY": "-5"},
+            False,
+            "traces and metrics are not sent: a variable of OpenTelemetry's can't be used: sch",
+        ),
+        ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "5000"}, False, "max_export_batch_size must be less than or equal to"),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "0"}, False, "interval value 0"),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "abc"}, True, "Found invalid value for export interval"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_said_and_the_rest_is_sent(
+    variables: dict[str, str], sends: bool, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", **variables}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(otlp, "CLOSE_S", 0.0)
+    opened = otlp.open_telemetry(environment, "1", lambda message, reason="": said.append(message + reason))
+    assert bool(opened) == sends
+    assert any(sentence in each for each in said), said
+    if opened:
+        opened.close()
+
+
+def test_a_collector_that_is_gone_is_told_of_once_and_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(Observer, "error", lambda _, message, **fields: lines.append(f"{message}: {fields}"))
+    gone = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    for name, value in gone.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(otlp, "CLOSE_S", 0.1)
+    with FakeUpstream() as upstream, serving(tmp_path, upstream, **gone) as desk:
+        upstream.answers(plays_openai("Hello"))
+        key, slowest_s = desk.key(max_budget=5), 0.0
+        while not lines or len(desk.records(key)) < 20:
+            begun_s = time.monotonic()
+            assert desk.chat(key).status_code == 200
+            slowest_s = max(slowest_s, time.monotonic() - begun_s)
+            time.sleep(0.02)
+        desk.gateway.observer.close()
+    assert slowest_s < 1.0
+    assert len(lines) == len(set(lines)) <= 3, lines
+    assert "traces or metrics may be missing: {'reason': " in lines[0]
 
 
 def test_without_the_sdk_it_is_said_and_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,5 +293,4 @@ def test_without_the_sdk_it_is_said_and_served(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(otlp, "PACKAGES", ("opentelemetry.of_nobody", "nobody.of_nothing"))
     with FakeUpstream() as upstream, serving(tmp_path, upstream, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1") as desk:
         assert desk.gateway.observer.otlp is None
-    [said] = told
-    assert "not installed (pip install 'haimaker[otlp]')" in said
+    assert ["not installed (pip install 'haimaker[otlp]')" in said for said in told] == [True, True]

@@ -238,6 +238,9 @@ def test_a_soft_budget_blocks_nothing(desk: Desk, name):
         ("/team/delete", {}, (400, "missing_required_parameter")),
         ("/team/block", {"team_id": "unknown"}, (404, "team_not_found")),
         ("/team/join", {}, (404, "unknown_url")),
+        ("/team/list", {}, (405, "method_not_allowed")),
+        ("/customer/info", {}, (405, "method_not_allowed")),
+        ("/team/update", {"team_id": "x", "team_ids": ["x"]}, (400, "unsupported_parameter")),
         ("/customer/new", {}, (400, "missing_required_parameter")),
         ("/customer/new", {"user_id": 7}, (400, "invalid_value")),
         ("/customer/update", {"user_id": "unknown"}, (404, "user_not_found")),
@@ -249,6 +252,11 @@ def test_a_soft_budget_blocks_nothing(desk: Desk, name):
 )
 def test_what_is_wrong_is_named(desk: Desk, path, body, error):
     assert error_of(desk.ask("POST", path, body)) == error
+
+
+def test_of_the_other_method_it_is_named(desk: Desk) -> None:
+    answer = desk.ask("GET", "/team/new")
+    assert (error_of(answer), answer.headers["allow"]) == ((405, "method_not_allowed"), "POST")
 
 
 @pytest.mark.parametrize(

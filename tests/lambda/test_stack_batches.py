@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from haimaker.accounts import keys as auth
+from haimaker.accounts.kinds import END_USER
 from haimaker.api import keys
 from haimaker.batches import OPEN, QUEUE_HOME, successors
 from haimaker.batches.abandoned import end_abandoned, find_abandoned
@@ -67,6 +68,10 @@ def test_files_are_kept_listed_read_and_deleted(batches):
     assert client.files.delete(file.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.files.content(file.id)
+    claude = batches.anthropic_client(client.api_key)
+    file = claude.files.upload(file=("a.txt", b"Hi", "text/plain"))
+    assert ([each.id for each in claude.files.list()], claude.files.download(file.id).read()) == ([file.id], b"Hi")
+    assert claude.files.delete(file.id).type == "file_deleted"
     assert batches.objects() == []
 
 
@@ -81,6 +86,7 @@ def test_a_batch_is_answered_in_order(batches):
     batch = client.batches.retrieve(batch.id)
     assert (batch.status, batch.errors) == ("completed", None)
     assert batch.request_counts.to_dict() == {"total": 30, "completed": 27, "failed": 3}
+    assert batch.model == line("one")["body"]["model"]
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     assert [row["custom_id"] for row in output] == [name for name in names if not name.endswith("7")]
     assert [row["custom_id"] for row in errors] == ["line-7", "line-17", "line-27"]
@@ -163,7 +169,8 @@ def test_message_batches_are_answered_and_their_roles_have_what_they_do_and_no_m
     assert [each["id"] for each in listed] == [open_batch.id]
     assert httpx.post(f"{batches.url}/v1/batch/{open_batch.id}/cancel", headers=admin).json()["status"] == "cancelling"
     batches.deliver()
-    batches.openai_client(key).files.delete(open_batch.input_file_id)
+    for file in batches.openai_client(key).batches.retrieve(open_batch.id), open_batch:
+        batches.openai_client(key).files.delete(file.error_file_id or file.input_file_id)
     assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
     assert (held(batches, key), batches.objects()) == ((2 * COST, False), [])
     role = batches.stack.role("batches")
@@ -217,7 +224,9 @@ def test_a_batch_that_is_cancelled_keeps_what_was_answered(batches, monkeypatch,
     output, errors = rows(client, batch.output_file_id), rows(client, batch.error_file_id)
     asked = [row for row in errors if row["response"]]
     if moment == "before":
-        assert (output, errors, held(batches, key)) == ([], [], (0, False))
+        assert (output, ids_of(errors), held(batches, key)) == ([], names, (0, False))
+        assert {row["error"]["code"] for row in errors} == {"batch_cancelled"}
+        assert batch.request_counts.to_dict() == {"total": 40, "completed": 0, "failed": 0}
         return
     assert 0 < len(output) < 40
     assert sorted(ids_of(output) + ids_of(errors), key=names.index) == names
@@ -477,10 +486,12 @@ def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(bat
     monkeypatch.setattr("haimaker.aws.queue.MessageQueue.hide", lambda *arguments: hidden.append(arguments[-1]))
     upstream = batches.stack.upstream
     upstream.answers(answers_its_line)
-    key = batches.stack.key(budget_nanousd=10**9)
+    key, user = batches.stack.key(budget_nanousd=10**9), END_USER.account_id("ada")
     client = batches.openai_client(key)
+    assert batches.stack.store.put(Account(user, "ada", 1))
     names = [f"line-{number}" for number in range(20)]
-    batch = begin(client, [line(name) for name in names])
+    lines = [line(name) for name in names]
+    batch = begin(client, [each | {"body": each["body"] | {"user": "ada"}} for each in lines])
     batches.step()
     message, mortal = batches.receive(), Mortal(monkeypatch, random.Random(1))
     mortal.left = 70
@@ -498,6 +509,11 @@ def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(bat
     check(batches, key, client, client.batches.retrieve(batch.id), names)
     records, _ = batches.stack.store.records(auth.account_id_of(key))
     assert {record.status for record in records} >= {"ok", "lost"}
+    balance = batches.stack.store.get(user)
+    assert balance
+    charged = sum(each.cost_nanousd for each in records if each.status != "lost" or user in each.detail["charged"])
+    assert (balance.reservations, balance.held_nanousd, balance.spend_nanousd) == (0, 0, charged), "an end user's holds end as well"
+    assert any(user in record.detail.get("charged", ()) for record in records)
 
 
 def check(batches: StackBatches, key: str, client: openai.OpenAI, batch: Any, names: list[str]) -> None:

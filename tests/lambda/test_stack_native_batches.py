@@ -23,6 +23,7 @@ from tests.contract.test_native_batches import (
     OPENAI,
     PRICES,
     REFUSAL,
+    VERTEX,
     all_of,
     asked,
     to_converse,
@@ -50,12 +51,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def worker(batches: StackBatches, tmp_path: Path) -> None:
-    """It has keys of three providers, and the account of one."""
+    """It has keys of three providers, and a token of Google's, the account of one and a bucket of another."""
     keys = {"OPENAI_API_KEY": UPSTREAM_KEY, "ANTHROPIC_API_KEY": "sk-ant", "FIREWORKS_AI_API_KEY": "fw-1"}
+    keys |= {"VERTEX_AI_ACCESS_TOKEN": "ya29.token"}
     put_secrets(batches.address, batches.stack.secrets, keys)
     file = tmp_path / "gateway.toml"
-    file.write_text('[batches.accounts]\nfireworks_ai = { account = "my-account" }\n')
-    addresses = dict.fromkeys(("ANTHROPIC_BASE_URL", "FIREWORKS_AI_BASE_URL"), batches.stack.upstream.url)
+    file.write_text(
+        '[batches.accounts]\nfireworks_ai = { account = "my-account" }\nvertex_ai = { bucket = "my-bucket/some/folder" }\n'
+    )
+    providers = ("ANTHROPIC", "FIREWORKS_AI", "VERTEX_AI")
+    addresses = dict.fromkeys((f"{name}_BASE_URL" for name in providers), batches.stack.upstream.url)
     batches.functions["batch_worker"] = batches.load("batch_worker", **addresses, HAIMAKER_CONFIG=str(file))
 
 
@@ -75,7 +80,7 @@ def check_money(batches: StackBatches, key: str, batch: Any) -> list[Any]:
     return list(records)
 
 
-@pytest.mark.parametrize("model", [OPENAI, CLAUDE, FIREWORKS])
+@pytest.mark.parametrize("model", [OPENAI, CLAUDE, FIREWORKS, VERTEX, "vertex_ai/claude-sonnet-4-5"])
 def test_lines_are_answered_by_a_batch_of_their_provider(batches: StackBatches, model: str) -> None:
     vendor = vendor_of(model, batches.stack.upstream, ends_at=3)
     key = batches.stack.key(budget_nanousd=10**10)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from scripts.tables_template import translate
 template = yaml_parse(open("template.yaml").read())
 json.dump(translate(with_rollout(template, *sys.argv[1:]) if sys.argv[1:] else template), sys.stdout)
 """
+OF_313 = ("cryptography", "httpx", "hypothesis", "openai", "pytest", "pytest-xdist")
+"""What tests of HTTP need of requirements-dev.txt."""
 ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
 
 
@@ -54,6 +57,23 @@ def python313() -> str:
     if found.returncode:
         pytest.skip(found.stderr.splitlines()[0])
     return found.stdout.strip()
+
+
+def environment313(session: Path) -> Path:
+    """A Python 3.13 that has what the layer brings, the SDK and pytest. The test is skipped where there is no such Python."""
+    python = python313()
+    with _locked(session):
+        folder = session / "python313"
+        if not folder.exists():
+            uv = Path(sys.executable).with_name("uv")
+            pinned = (ROOT / "requirements-dev.txt").read_text("utf-8").splitlines()
+            wanted = [line.partition(" ")[0] for line in pinned if line.startswith(tuple(f"{name}==" for name in OF_313))]
+            making = session / "python313.new"
+            subprocess.run([uv, "venv", "--quiet", "--no-project", "--python", python, making], check=True, timeout=60)
+            install = [uv, "pip", "install", "--quiet", "--python", making / "bin" / "python", *wanted]
+            subprocess.run([*install, "--requirement", ROOT / "shared" / "requirements.txt"], check=True, timeout=120)
+            making.rename(folder)
+    return folder / "bin" / "python"
 
 
 def built_layer(session: Path) -> Path:

@@ -125,6 +125,7 @@ class OpenAIVendor(Vendor):
     prefix = "/v1"
     upload_path, purpose = "/v1/files", "batch"
     more_fields: tuple[str, ...] = ("output_expires_after",)
+    most_inputs = 50_000
 
     def route(self, call: Call) -> Reply:
         path = call.path.removeprefix("/v1/openai")  # Azure's
@@ -171,6 +172,8 @@ class OpenAIVendor(Vendor):
             requests[line["custom_id"]] = line["body"]
         assert len({request["model"] for request in requests.values()}) == 1, "a file is for one model"
         assert body["endpoint"].startswith(f"{self.prefix}/")
+        inputs = [request["input"] for request in requests.values()] if body["endpoint"].endswith("/embeddings") else []
+        assert sum(len(each) if isinstance(each, list) and isinstance(each[0], str) else 1 for each in inputs) <= self.most_inputs
         return self.begin(VendorBatch(self.new_id("batch_"), requests, body["endpoint"], body["input_file_id"]))
 
     def show(self, batch: VendorBatch) -> JSON:

@@ -1,8 +1,11 @@
-"""Servers on loopback that no script of a FakeUpstream can be: one that does not accept, one that speaks TLS, one that does not."""
+"""Servers on loopback that no script of a FakeUpstream can be: one that does not accept, one that speaks TLS, one that does not;
+and what a call to one left behind."""
 
+import http.client
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -81,3 +84,13 @@ def self_signed(folder: Path, host: str = "127.0.0.1") -> Path:
     file = folder / "server.pem"
     file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
     return file
+
+
+def answers_left_open(error: BaseException | None) -> list[http.client.HTTPResponse]:
+    """In the frames that an error went through. From Python 3.13 on each may be a traceback on stderr once it is collected."""
+    found: list[http.client.HTTPResponse] = []
+    while error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            found += [each for each in frame.f_locals.values() if isinstance(each, http.client.HTTPResponse) and not each.closed]
+        error = error.__context__
+    return found

@@ -276,6 +276,18 @@ def test_functions_and_files_stay_short() -> None:
     assert [name for name, lines in files.items() if lines > TOO_LONG_FILE] == []
 
 
+def test_modules_that_are_named_in_words_are_there() -> None:
+    there = [
+        path.as_posix() for folder in ("shared", "local", "scripts", "tests", "bench") for path in (ROOT / folder).rglob("*.py")
+    ]
+    found = []
+    for file in (*PACKAGE, *LOCAL):
+        for name in re.findall(r"`([a-z_][a-z_/]*\.py)`", file.read_text("utf-8")):
+            if not any(path.endswith(f"/{name}") for path in there):
+                found.append(f"{place(file, 1)} {name}")
+    assert found == []
+
+
 def test_every_module_says_what_it_is() -> None:
     assert [place(file, 1) for file in (*PACKAGE, *LOCAL) if tree(file).body and not ast.get_docstring(tree(file))] == []
 

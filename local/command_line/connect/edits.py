@@ -119,7 +119,7 @@ def _dump(tree: Mapping[str, Any]) -> str:
 
 
 def differences(name: str, before: str, after: str, secret: str) -> Iterator[str]:
-    """As `diff -u` shows them, without the key."""
+    """The lines that differ, as `diff -u` shows them, without the key."""
     from difflib import unified_diff
 
     for line in unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm=""):

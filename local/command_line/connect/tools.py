@@ -20,7 +20,7 @@ class Endpoint(NamedTuple):
 
     @property
     def root(self) -> str:
-        """For clients that add `/v1` themselves."""
+        """The address without `/v1`, for clients that add it themselves."""
         return self.url.removesuffix("/v1")
 
 
@@ -50,7 +50,6 @@ class Tool(NamedTuple):
 
 GPT = ("openai/gpt-5.6", "openai/gpt-5.2-codex", "openai/gpt-5-codex", "openai/gpt-5")
 CLAUDE = ("anthropic/claude-sonnet-5-5", "anthropic/claude-sonnet-5", "anthropic/claude-sonnet-4-6", "anthropic/claude-sonnet-4-5")
-SMALL_CLAUDE = ("anthropic/claude-haiku-5-5", "anthropic/claude-haiku-4-5")
 GEMINI = ("gemini/gemini-3.8-flash", "gemini/gemini-3.1-pro-preview", "gemini/gemini-2.5-pro")
 ANY = (*CLAUDE, *GPT, *GEMINI)
 DEMO = ("demo/agent", "demo/echo")

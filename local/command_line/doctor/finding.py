@@ -24,7 +24,7 @@ def ok(subject: str, message: str) -> Finding:
 
 
 def missing(subject: str, message: str, fix: str) -> Finding:
-    """Nothing is broken, but there is something to do."""
+    """A finding where nothing is broken, but there is something to do."""
     return Finding(MISSING, subject, message, fix)
 
 

@@ -3,9 +3,11 @@
 import re
 import socket
 import sqlite3
+import ssl
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from string import Formatter
 
 from haimaker.accounts import keys as auth
@@ -13,6 +15,7 @@ from haimaker.models.table import current_table
 from haimaker.providers.provider import Provider
 from haimaker.providers.registry import NAMES, ONLINE, all_providers, get
 from haimaker.settings.settings import DEFAULT_ADMIN_KEY, Settings, is_loopback
+from haimaker.store.sqlite_schema import SCHEMA_VERSION
 
 from ...environment import key_variables, misspelt
 from ...home import find_problem
@@ -22,7 +25,7 @@ from .. import routes
 from ..api_client import KEY_VARIABLES, APIClient, key_of
 from ..context import Context
 from ..stack import OperatorError
-from .finding import Check, Finding, missing, ok, wrong
+from .finding import WRONG, Check, Finding, missing, ok, wrong
 
 OLDEST = (3, 11)
 PLACEHOLDER = re.compile(r"\.\.\.|…|^<.*>$|^(your|my|xxx)|changeme|_here$", re.IGNORECASE)
@@ -30,12 +33,23 @@ SHORT_KEY = 20
 """After which some of the table's prices are probably no longer those of their vendors."""
 
 
-def python(_: Context) -> Iterator[Finding]:
+def python(context: Context) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info >= OLDEST:
-        yield ok("python", f"{version}, {sys.executable}")
-    else:
+    if sys.version_info < OLDEST:
         yield wrong("python", f"{version} is too old.", "Install Python 3.11 or newer, then: make clean run")
+    elif not _has_certificates(context.environment):
+        fix = "python.org's for macOS: run its 'Install Certificates.command'; elsewhere: SSL_CERT_FILE=/path/to/certificates.pem"
+        yield missing("python", f"{version} trusts no certificate: no provider on the internet can be reached.", fix)
+    else:
+        yield ok("python", f"{version}, {sys.executable}")
+
+
+def _has_certificates(environment: Mapping[str, str]) -> bool:
+    """Whether there are any where OpenSSL looks. A Python for macOS has none at first: https://docs.python.org/3/using/mac.html"""
+    places = ssl.get_default_verify_paths()
+    file = Path(environment.get(places.openssl_cafile_env) or places.openssl_cafile)
+    folder = Path(environment.get(places.openssl_capath_env) or places.openssl_capath)
+    return (file.is_file() and file.stat().st_size > 0) or (folder.is_dir() and any(folder.iterdir()))
 
 
 def packages(_: Context) -> Iterator[Finding]:
@@ -61,7 +75,8 @@ def settings(context: Context) -> Iterator[Finding]:
 def home(context: Context) -> Iterator[Finding]:
     folder = _settings(context).home
     if problem := find_problem(folder.resolve()):
-        yield wrong("home", problem, "Make it yours, or name another: HAIMAKER_HOME=... " + START)
+        first = "Make room" if problem.endswith("is full.") else "Make it yours"
+        yield wrong("home", problem, f"{first}, or name another: HAIMAKER_HOME=... {START}")
     else:
         yield ok("home", f"{folder.resolve()} {'can be written' if folder.is_dir() else 'is made at the first start'}")
 
@@ -75,7 +90,10 @@ def database(context: Context) -> Iterator[Finding]:
     elif not file.exists():
         yield ok("database", "is made at the first start")
     else:
-        yield _health_of(str(file.resolve()), file.stat().st_size)
+        found_now = _health_of(str(file.resolve()), file.stat().st_size)
+        if found_now.level == WRONG and find_problem(found.home):
+            found_now = found_now._replace(fix="See to the home first: SQLite needs to write there to read.")
+        yield found_now
 
 
 def _health_of(file: str, size: int) -> Finding:
@@ -83,6 +101,10 @@ def _health_of(file: str, size: int) -> Finding:
     try:
         connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
         try:
+            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+            if version > SCHEMA_VERSION:
+                fix = "Run the newer haimaker that changed it, or restore a backup: haimaker restore"
+                return wrong("database", f"{file}: version {version}, of a newer haimaker; this one reads {SCHEMA_VERSION}.", fix)
             ((said,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         finally:
             connection.close()

@@ -27,7 +27,7 @@ CLAIM_S = 60
 """After this, a claim of an account that does not have the name is of a request that ended before it gave the name."""
 PAGE = 100
 INDEX_S = 1.0
-"""For how long one request claims for older accounts."""
+"""How long one request claims names for older accounts."""
 TRIES = 5
 
 
@@ -99,7 +99,8 @@ def _all(store: Store, kind: str) -> Iterator[Balance]:
 
 
 def _has_name(balance: Balance) -> bool:
-    """Not what only stands for another key for a while, nor the settings' own key, which anew is called as before."""
+    """Whether an account keeps an alias to itself: the settings' own key does not, nor one that only stands for another key for a
+    while."""
     metadata = balance.account.metadata
     return bool(balance.account.alias) and SUCCESSOR not in metadata and metadata.get("source") != FROM_SETTINGS
 

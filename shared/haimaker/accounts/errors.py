@@ -14,7 +14,7 @@ from haimaker.http.errors import (
     ServiceUnavailableError,
 )
 from haimaker.pricing.amounts import to_usd
-from haimaker.store import Account, Denied, StoreThrottled, StoreUnavailable
+from haimaker.store import Account, Denied, StoreFull, StoreThrottled, StoreUnavailable
 
 
 def require_admin(account: Account) -> None:
@@ -133,4 +133,7 @@ def store_error(error: StoreUnavailable) -> APIError:
     """The error while the store fails, when no request is let through."""
     if isinstance(error, StoreThrottled):
         return RateLimitError("Too many requests with this key at the same moment.", type="requests", headers={"retry-after": "1"})
+    if isinstance(error, StoreFull):
+        message = "The gateway's disk is full: it takes no request until its administrator makes room."
+        return ServiceUnavailableError(message, code="store_unavailable", headers={"retry-after": "30"})
     return ServiceUnavailableError("The gateway's store can't be reached.", code="store_unavailable", headers={"retry-after": "2"})

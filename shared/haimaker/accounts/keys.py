@@ -16,7 +16,7 @@ ALPHABET = string.digits + string.ascii_letters
 RANDOM_LENGTH = 43
 CHECKSUM_LENGTH = 6
 HEADERS = ("api-key", "x-api-key", "x-goog-api-key")
-"""That hold a key, besides `authorization`."""
+"""Headers that hold a key, besides `authorization`."""
 
 
 def new_key() -> str:

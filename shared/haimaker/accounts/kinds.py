@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class AccountKind(NamedTuple):
-    """Whose accounts they are."""
+    """A kind of account: whose it is, and how its id is made."""
 
     name: str
     """What their ids begin with, and how messages and records call them."""

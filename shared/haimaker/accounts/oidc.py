@@ -64,7 +64,7 @@ class IdentityProvider:
         self._described_until_s = 0.0
 
     def authorization_url(self, flow: Flow) -> str:
-        """Where a browser is sent to sign in. Raises BadGatewayError."""
+        """The URL to which a browser is sent to sign in. Raises BadGatewayError."""
         settings = self._settings
         query = {
             "response_type": "code",
@@ -159,7 +159,7 @@ class IdentityProvider:
 
 
 def _signing_keys(published: JSON) -> Any:
-    """Without what is for other uses, or of a kind that is not known here: one such key must not shut everybody out."""
+    """The published keys that verify signatures. Others are left out: one of an unknown kind must not shut everybody out."""
     keys = published.get("keys")
     found = [
         key

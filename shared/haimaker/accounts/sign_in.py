@@ -21,7 +21,7 @@ EMAIL, EMAIL_VERIFIED = "email", "email_verified"
 
 
 class RoleRule(NamedTuple):
-    """Who has this value in this claim, or in the list that it is, has this role."""
+    """The role of people whose claim has this value; a claim that is a list has it as one of its items."""
 
     claim: str
     value: str
@@ -99,7 +99,7 @@ def find_rule(claims: Mapping[str, object], rules: tuple[RoleRule, ...]) -> Role
 
 
 def _claim(claims: Mapping[str, object], name: str) -> object:
-    """By its whole name, else by the names of objects within each other: Keycloak's `realm_access.roles`."""
+    """The claim of this name; else the one at this path of nested objects, such as Keycloak's `realm_access.roles`."""
     if name in claims:
         return claims[name]
     value: object = claims

@@ -189,7 +189,8 @@ def is_native(request: OperationRequest, attempt: Attempt) -> bool:
 
 
 def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter:
-    """For a provider or a model that takes no schema, or none beside tools; some formats see to that themselves."""
+    """The adapter, with the answer tool where the provider or the model takes no schema, or none beside tools. Some formats do
+    without it."""
     from haimaker.adapters.answer_tool import wants_answer_tool, with_answer_tool
 
     situations = attempt.provider.dialect.for_model(attempt.traits).answer_tool
@@ -200,7 +201,7 @@ def _with_answer_tool(adapter: Adapter, body: JSON, attempt: Attempt) -> Adapter
 
 
 def _in_todays_terms(adapter: Adapter, body: JSON, dialect: Dialect) -> Adapter:
-    """For a chat with what OpenAI's models alone know: custom tools, and functions as they were called once."""
+    """The adapter for a chat that has custom tools or the old `functions`, which the provider does not know."""
     messages: Iterable[JSON] = body.get("messages") or ()
     if not dialect.keeps_custom_tools and (body.get("tools") or any("tool_calls" in message for message in messages)):
         from haimaker.adapters.custom_tools import has_custom_tools, with_custom_tools

@@ -27,7 +27,7 @@ def wants_answer_tool(body: JSON, situations: tuple[str, ...]) -> bool:
 
 @dataclass(slots=True)
 class _Reader:
-    """Of one answer: calls of the tool as text, the others numbered without them."""
+    """Reads one answer: calls of the answer tool become text, and the others are numbered without them."""
 
     _places: dict[tuple[int, int], int | None] = field(default_factory=dict)
     """Of calls in a stream, by choice and their place in it: the place that the client sees, None for the answer."""

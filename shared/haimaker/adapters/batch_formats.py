@@ -94,7 +94,7 @@ class BatchFormat(Protocol):
         """The call that begins it."""
 
     def read_batch(self, body: JSON) -> BatchStatus:
-        """Of what the call that begins a batch is answered, and each that asks how far it is. Raises KeyError."""
+        """The state that the answer tells, of the call that begins a batch or of one that asks how far it is. Raises KeyError."""
 
     def to_status(self, batch_id: str) -> UpstreamRequest: ...
 

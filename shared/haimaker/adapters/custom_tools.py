@@ -38,7 +38,8 @@ def is_custom(found: JSON) -> bool:
 
 @dataclass(slots=True)
 class _Reader:
-    """Of one answer: functions that stand for custom tools, back as these. Their input is told when it is complete."""
+    """Reads one answer: calls of functions that stand for custom tools become calls of these, whose input is told when it is
+    complete."""
 
     names: frozenset[Any]
     _inputs: dict[tuple[int, int], str] = field(default_factory=dict)

@@ -25,7 +25,7 @@ def sends_functions(body: JSON) -> bool:
 
 
 def _choice(choice: JSON, holder: str) -> JSON:
-    """With the first call, for there was only one; its id had no place."""
+    """A choice with the first call as its `function_call`: the old form has one call, without an id."""
     message, made = choice.get(holder), dict[str, Any]()
     calls = message.get("tool_calls") if isinstance(message, dict) else None
     if isinstance(message, dict) and calls:

@@ -185,7 +185,7 @@ _PLAIN_DELTA = frozenset({"role", "content", "refusal", "reasoning_content"})
 _LATEST = 2**63
 _URL_SAFE = str.maketrans("-_", "+/")
 FLOAT_BYTES, TOO_LARGE = 4, 2.0**128
-"""Of numbers in 32 bits."""
+"""The bounds of numbers in 32 bits."""
 
 SHAPES: Mapping[str, Shape] = {
     "chat_completions": CHAT,
@@ -218,7 +218,7 @@ def conform(body: JSON, shape: Shape) -> JSON:
 
 
 class _Wrong(Exception):
-    """Of another type. The message is the field's name."""
+    """A value has another type. The message is the field's name."""
 
 
 def _is_plain(body: JSON) -> bool:
@@ -293,7 +293,7 @@ def _fields(value: Any, shape: Mapping[str, Shape]) -> Any:
 
 
 def _either(value: Any, shapes: tuple[Shape, ...]) -> Any:
-    """As the first of the shapes that it can be read as."""
+    """The value, read as the first of these shapes that it fits. Raises _Wrong."""
     for shape in shapes:
         try:
             return _read(value, shape)
@@ -331,7 +331,8 @@ def _bytes(value: Any) -> Any:
 
 
 def _items(value: Any, shape: Shape) -> Any:
-    """Of numbers with a fraction some may be null, as the log probability of a prompt's first token is."""
+    """The items of a list. Where they are floats some may be null, as the log probability of a prompt's first token is. Raises
+    _Wrong."""
     if type(value) is not list:
         raise _Wrong
     sparse = shape is float

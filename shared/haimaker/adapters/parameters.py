@@ -158,6 +158,6 @@ def refuse_drawn(files: Files) -> None:
 
 
 def refused_error(param: str, instead: str = "") -> BadRequestError:
-    """For what a model has no place for, or no more than `instead`."""
+    """The error for a parameter that a model does not take, or of which it takes no more than `instead`."""
     message = f"The model takes {instead}, not several." if instead else f"The model does not support the parameter '{param}'."
     return BadRequestError(message, param=param, code="unsupported_parameter")

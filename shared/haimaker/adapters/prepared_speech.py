@@ -38,7 +38,7 @@ MP3_KBIT_S = 128
 MP3_QUALITY = 5
 """Of 2, the best, to 7, the fastest: https://github.com/chrisstaite/lameenc"""
 UNKNOWN_BYTES = 0xFFFF_FFFF
-"""In the header of a wav whose end is not known yet, as OpenAI has it."""
+"""The size in the header of a wav whose end is not known yet, as OpenAI writes it."""
 OUR_FIELDS = OURS | {"stream_format"}
 OPENAI_FIELDS = frozenset({"input", "instructions", "model", "response_format", "speed", "stream", "user", "voice"})
 
@@ -50,7 +50,7 @@ class PreparedSpeech(NamedTuple):
     """The client's fields under the provider's names, without those that it does not take."""
     voice: str | None
     format: str
-    """In OpenAI's terms, of what the client gets."""
+    """The format that the client gets, in OpenAI's terms."""
     dropped: tuple[str, ...]
 
 
@@ -85,7 +85,7 @@ def _format(request: SpeechRequest, dialect: Dialect, *, forced: bool) -> tuple[
 
 
 def _voice(body: JSON) -> str | None:
-    """By its name, or by the id of one of the client's own."""
+    """The voice that is asked for: its name, or the id of one of the client's own."""
     voice = body.get("voice")
     found = voice.get("id") if isinstance(voice, dict) else voice
     return found if isinstance(found, str) else None
@@ -112,7 +112,7 @@ def to_byte_stream(
     read_error: Callable[[object], ErrorFields],
     counted: str = "",
 ) -> ByteStream:
-    """Of a provider that sends the bytes that were asked for; the header `counted` has the characters that it bills."""
+    """The sound of a provider that sends nothing but its bytes; the header `counted` has the characters that it bills."""
     characters = to_whole_number(answer.headers.get(counted, "")) or 0
     pieces = _bytes(answer, request.billed_usage(attempt, characters=characters), read_error)
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

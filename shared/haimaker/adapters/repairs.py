@@ -4,7 +4,7 @@ A client carries a conversation from one model to another, cuts it, or stops a t
 `repair_messages` makes those repairs of `REPAIRS` that a wire format needs, by the table `NEEDED`. Repairs of one value are called
 where the value is translated: `arguments_object` and `is_harmless_object` for formats that take objects only, `plain_id` for all
 but the vendor whose thinking a call's id carries. What depends on a vendor's blocks stands with them: the merging and order of
-turns, ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `carrying.py`,
+turns, ids and names in the vendor's alphabet (`anthropic/messages.py` and `names.py`, `bedrock/messages.py` and `tool_ids.py`,
 `gemini/contents.py` and `signatures.py`, `mistral/chat.py`).
 """
 
@@ -65,7 +65,7 @@ def is_harmless_object(value: Any) -> bool:
 
 
 def with_results(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """With one result for each call, right behind the turn that made it.
+    """The messages with one result for each call, right behind the turn that made it.
 
     A call without one gets a result that says so, a second result is left out, and a result of no call is what the user says. Every
     vendor refuses such conversations: https://platform.openai.com/docs/guides/function-calling,
@@ -91,7 +91,7 @@ def with_results(messages: Sequence[JSON]) -> Sequence[JSON]:
 
 
 def _results(message: JSON, position: int, waiting: Mapping[str, deque[int]], messages: Sequence[JSON]) -> list[JSON]:
-    """Of a turn's calls, in the order in which they came; those that are missing last."""
+    """The results of a turn's calls, in the order in which they came; for those that are missing one each, last."""
     came: list[int] = []
     missing: list[JSON] = []
     for identifier in _calls_of(message):
@@ -147,7 +147,7 @@ def _without_repeated_calls(message: JSON) -> JSON:
 
 
 def with_refusals_as_text(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """With refusals, a kind of part that only OpenAI has, as the text that they were to the client."""
+    """The messages with refusals, a kind of part that only OpenAI has, as text."""
     return [_with_refusal_as_text(message) for message in messages]
 
 
@@ -165,8 +165,8 @@ def _with_refusal_as_text(message: JSON) -> JSON:
 
 
 def with_late_system_from_user(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """With what the system says behind an answer or a result, or last of all, as the user's words. Mistral takes none there:
-    https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
+    """The messages with what the system says behind an answer or a result, or last, as the user's words. Mistral takes no system
+    there: https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
     made: list[JSON] = []
     for position, message in enumerate(messages):
         late = position + 1 == len(messages) or bool(made and made[-1].get("role") in ("assistant", "tool"))
@@ -176,14 +176,15 @@ def with_late_system_from_user(messages: Sequence[JSON]) -> Sequence[JSON]:
 
 
 def without_empty_answers(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """Without turns in which the assistant said nothing, which Mistral refuses: https://docs.mistral.ai/capabilities/completion"""
+    """The messages without empty turns of the assistant's, which Mistral refuses:
+    https://docs.mistral.ai/capabilities/completion"""
     return [
         message for message in messages if message.get("role") != "assistant" or message.get("content") or message.get("tool_calls")
     ]
 
 
 def with_answered_results(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """With a turn of the assistant's between a tool's result and what the user says next, which Mistral wants there:
+    """The messages with a turn of the assistant's between a tool's result and what the user says next, which Mistral wants there:
     https://github.com/mistralai/mistral-common/blob/main/src/mistral_common/protocol/instruct/validator.py"""
     made: list[JSON] = []
     for message in messages:
@@ -194,7 +195,7 @@ def with_answered_results(messages: Sequence[JSON]) -> Sequence[JSON]:
 
 
 def with_prefix(messages: Sequence[JSON]) -> Sequence[JSON]:
-    """With a last turn of the assistant's marked as the beginning of the answer, as which alone Mistral takes it:
+    """The messages with a last turn of the assistant's marked as a prefix of the answer; Mistral takes it as nothing else:
     https://docs.mistral.ai/capabilities/completion/prefix"""
     if not messages:
         return messages
@@ -213,7 +214,7 @@ REPAIRS: Mapping[str, Repair] = {
     "user after a result": with_answered_results,
     "last answer": with_prefix,
 }
-"""In the order in which they are made."""
+"""All repairs, in the order in which they are made."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "anthropic": ("results",),
     "anthropic_bedrock": ("results",),

@@ -5,7 +5,7 @@ from typing import Any
 from haimaker.http.errors import BadGatewayError
 
 TOO_LARGE = 2.0**128
-"""Of what 32 bits hold."""
+"""The least number that 32 bits can't hold."""
 
 
 def vectors_of(value: Any) -> list[list[float]]:

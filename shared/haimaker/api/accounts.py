@@ -17,7 +17,7 @@ from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import apply_fields, get_account, to_page
 from haimaker.api.account_fields import EndUserFields, TeamFields
 from haimaker.api.account_filters import OF_PAGES, check_known, read_account_query
-from haimaker.http.errors import BadRequestError, ConflictError, NotFoundError, missing_parameter
+from haimaker.http.errors import BadRequestError, ConflictError, MethodNotAllowedError, NotFoundError, missing_parameter
 from haimaker.http.values import JSON, Request
 from haimaker.store import Account, Balance, Store
 from haimaker.store.account_query import AccountQuery
@@ -34,7 +34,7 @@ class ManagedKind(NamedTuple):
     id_field: str
     ids_field: str
     list_field: str
-    """Of a page of its accounts."""
+    """The field that holds a page of its accounts."""
     alias_field: str
     id_parameters: tuple[str, ...]
     """Query parameters of `info` that name an account."""
@@ -88,9 +88,7 @@ def _create(of: ManagedKind, store: Store, caller: Account, request: Request) ->
     name = getattr(fields, of.id_field)
     if name is None and not of.has_keys:
         raise missing_parameter(of.id_field)
-    if getattr(fields, of.ids_field):
-        message = f"One {of.kind.name} at a time is made: `{of.id_field}`."
-        raise BadRequestError(message, param=of.ids_field, code="unsupported_parameter")
+    _check_one(of, fields)
     name = name or str(uuid.uuid4())
     account = apply_fields(Account(of.kind.account_id(name), name, int(time.time())), fields, time.time())
     if store.get(account.id) is None:  # or else its name would be taken from the one that there is
@@ -103,6 +101,7 @@ def _create(of: ManagedKind, store: Store, caller: Account, request: Request) ->
 def _update(of: ManagedKind, store: Store, caller: Account, request: Request) -> JSON:
     """POST …/update: changes what the body names; null takes a limit away."""
     fields = account_admin.read_fields(caller, request, of.fields)
+    _check_one(of, fields)
     account_id, name = _account_id(of, getattr(fields, of.id_field)), getattr(fields, of.id_field)
     balance = account_admin.update_account(store, account_id, lambda account: apply_fields(account, fields, time.time()))
     return of.to_updated(name, _to_json(of, balance))
@@ -175,8 +174,13 @@ SHOWS: Mapping[str, Callable[..., JSON | list[JSON]]] = {"info": _info, "list": 
 def _act(
     actions: Mapping[str, Callable[..., Any]], of: ManagedKind, store: Store, caller: Account, request: Request
 ) -> JSON | list[JSON]:
-    """Does what the last segment of the path names. Raises NotFoundError for any other, and what the action raises."""
-    action = actions.get(request.path.get("action", ""))
+    """Does what the last segment of the path names. Raises NotFoundError for any other, MethodNotAllowedError for one of the other
+    method, and what the action raises."""
+    asked = request.path.get("action", "")
+    action = actions.get(asked)
+    if action is None and asked in (SHOWS if actions is CHANGES else CHANGES):
+        allowed = "GET, HEAD" if actions is CHANGES else "POST"
+        raise MethodNotAllowedError(f"/{of.path}/{asked} takes {allowed}.", headers={"allow": allowed})
     if action is None:
         known = ", ".join(f"/{of.path}/{name}" for name in actions)
         raise NotFoundError(f"Unknown request URL. There are {known}.", code="unknown_url")
@@ -195,6 +199,13 @@ def _names(of: ManagedKind, caller: Account, request: Request) -> list[str]:
     if not names:
         raise missing_parameter(of.id_field)
     return list(names)
+
+
+def _check_one(of: ManagedKind, fields: TeamFields | EndUserFields) -> None:
+    """Raises BadRequestError for a body that names several."""
+    if getattr(fields, of.ids_field):
+        message = f"This is for one {of.kind.name} at a time: `{of.id_field}`."
+        raise BadRequestError(message, param=of.ids_field, code="unsupported_parameter")
 
 
 def _account_id(of: ManagedKind, name: str | None) -> str:

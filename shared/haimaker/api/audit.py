@@ -23,7 +23,7 @@ from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
 KIND = "audit "
-"""And the UTC day: the kind of its documents."""
+"""The kind of its documents, before the UTC day."""
 CONDITIONS = ("object_id", "changed_by_api_key", "action", "table_name")
 ACTIONS = ("created", "updated", "deleted")
 PARAMETERS = ("start_date", "end_date", "limit", "cursor", "order", "search", *CONDITIONS)
@@ -104,7 +104,7 @@ def events_of(store: AuditedStore, caller: Account, operation: str, request: Req
 
 
 def credential_change(variable: str, action: str) -> JSON:
-    """Of a variable that holds a secret, only that it was set."""
+    """The change of a variable that holds a secret: only that it was set."""
     return _change(action, f"credential#{variable}", variable, {"value": None}, {"value": CHANGED})
 
 
@@ -172,7 +172,7 @@ def _newest(store: Store, span: DateRange, cursor: str | None) -> Iterator[JSON]
 
 
 def _change(action: str, object_id: str, name: str | None, before: Mapping[str, Any], after: Mapping[str, Any]) -> JSON:
-    """Only the fields that differ."""
+    """A change with the fields that differ."""
     names = [field for field in {**before, **after} if before.get(field) != after.get(field)]
     old, new = ({field: values.get(field) for field in names} for values in (before, after))
     for field in set(OPAQUE) & set(names):

@@ -56,7 +56,7 @@ def current(services: "Services", request_id: str, started_s: float, stored: Sto
 
 
 def is_dead(services: "Services", pending: PendingRequest) -> bool:
-    """Also where the process was started anew since, which charged what its requests had reserved."""
+    """Whether nobody answers a request any more: its process is silent, or was started anew, which charges what it had reserved."""
     record, is_queued = services.store.record(pending.request_id), pending.state["status"] == "queued"
     if record is not None and record.status == "lost":
         return True

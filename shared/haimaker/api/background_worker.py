@@ -97,9 +97,9 @@ class Worker:
     _rest: bytes = b""
     _parts: int = 0
     _number: int = -1
-    """Of the last event."""
+    """The number of the last event."""
     _items: list[JSON] = field(default_factory=list)
-    """Of the output, that are complete."""
+    """The items of the output that are complete."""
     _last: JSON | None = None
     """The response of the last event, once there was one."""
     is_cancelled: bool = False

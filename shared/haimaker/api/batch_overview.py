@@ -63,7 +63,7 @@ def cancel_batch(services: "Services", caller: Account, request: Request) -> JSO
 
 
 def _asked_owner(store: Store, caller: Account, request: Request) -> str | None:
-    """Whose batches are asked for; None for all of them."""
+    """The owner whose batches are asked for; None for all of them."""
     team_id = request.query.get("team_id") or (None if sees_all(caller) or request.query.get("key") else caller.team_id)
     if team_id:
         if not leads(caller, team_id):
@@ -87,7 +87,7 @@ def _directory(services: "Services") -> BatchDirectory:
 
 
 def _to_json(batch: Batch) -> JSON:
-    """With whose it is."""
+    """A batch with its team and its key."""
     kind, _, name = batch.owner.partition("#")
     token_id = str(batch.body["account_id"]).partition("#")[2]
     return {**batches.to_json(batch), "team_id": name if kind == TEAM.name else None, "token_id": token_id}

@@ -51,7 +51,7 @@ MOST_OPEN = 100
 FIELDS = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after")
 MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 16, 64, 512
 SHOWN = (
-    "endpoint", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id", "created_at",
+    "endpoint", "model", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id", "created_at",
     "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at",
 )  # fmt: skip
 HAS_FILES = ("completed", "expired", "cancelled")
@@ -120,10 +120,12 @@ def begin(
 
 
 def list_batches(services: "Services", request: Request) -> Response:
-    """GET /v1/batches, the newest first. Raises APIError."""
+    """GET /v1/batches, the newest first if not asked otherwise. Raises APIError."""
     account = authenticate(services, request)
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
-    found, more = BatchDirectory(services.store.documents).page(owner_of(account), page.after, page.limit)
+    found, more = BatchDirectory(services.store.documents).page(
+        owner_of(account), page.after, page.limit, newest_first=page.newest_first
+    )
     service = batch_service(services)
     return json_response(to_list([to_json(service.with_progress(batch)) for batch in found], has_more=more))
 
@@ -166,7 +168,7 @@ def to_json(batch: Batch) -> JSON:
     """https://platform.openai.com/docs/api-reference/batch/object; `usage.cost` is what was spent so far, in USD."""
     body = batch.body
     read, cached, written, reasoning = body["tokens"]
-    shown = {name: body[name] for name in SHOWN}
+    shown = {name: body.get(name) for name in SHOWN}  # those of earlier releases have no model
     if batch.status not in HAS_FILES:
         shown |= {"output_file_id": None, "error_file_id": None}
     return {

@@ -4,7 +4,7 @@ https://json-schema.org/draft/2020-12/json-schema-validation
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from haimaker.http.values import JSON
 from haimaker.lean_pydantic import schema_of
@@ -29,12 +29,15 @@ BOUNDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def from_shape(shape: Shape) -> JSON:
-    """The schema of a value of a shape; null is as if a field were absent."""
+def from_shape(shape: Shape, required: Collection[str] = ()) -> JSON:
+    """The schema of a value of a shape. Null is as if a field were absent, so that a required one is neither, nor an empty list."""
     if isinstance(shape, tuple):
         return {"anyOf": [from_shape(each) for each in shape]}
     if isinstance(shape, Mapping):
-        properties = {name: {"anyOf": [from_shape(each), {"type": "null"}]} for name, each in shape.items()}
+        properties = {
+            name: {**from_shape(each), "minItems": 1} if name in required else {"anyOf": [from_shape(each), {"type": "null"}]}
+            for name, each in shape.items()
+        }
         return {"type": "object", "properties": properties}
     if isinstance(shape, list):
         return {"type": "array", "items": from_shape(shape[0])}
@@ -61,7 +64,7 @@ def _reference(model: JSON, schemas: JSON) -> JSON:
 
 
 def _name(name: str, field: JSON) -> str:
-    """As a body has it."""
+    """The name of a field in a body."""
     first: list[str] = field.get("validation_alias", [[name]])[0]
     return first[0]
 

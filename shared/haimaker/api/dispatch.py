@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from haimaker.accounts import keys as auth
 from haimaker.accounts.errors import check_usable
 from haimaker.api import uploads
-from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
+from haimaker.http.errors import AuthenticationError, BadRequestError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, Response
@@ -50,8 +50,8 @@ def _health(services: "Services", request: Request) -> Response:
 
 
 def _caller(services: "Services", request: Request) -> "Account":
-    """Whose key a request has, or who is signed in to the console that it comes from. What generates or is charged asks for a key
-    itself. Raises APIError."""
+    """The account of a request's key, or of who is signed in to the console that it comes from. What generates or is charged asks
+    for a key itself. Raises APIError."""
     if services.settings.config.sign_in and "cookie" in request.headers and not auth.has_key(request.headers):
         from haimaker.api import sign_in
 
@@ -61,7 +61,7 @@ def _caller(services: "Services", request: Request) -> "Account":
 
 
 def _models_handler(name: str) -> Handler:
-    """In the shape of who asks: Google's SDK has no path of its own for its API's stable version."""
+    """A handler that lists models in the client's shape: for the stable version of its API Google's SDK asks at OpenAI's path."""
 
     def handle(services: "Services", request: Request) -> Response:
         from haimaker.api import models
@@ -111,7 +111,7 @@ def _docs(services: "Services", request: Request) -> Response:
 
 
 def _metrics(services: "Services", request: Request) -> Response:
-    """For Prometheus, which has a token of its own: no key is to be given to what collects metrics."""
+    """Metrics for Prometheus, which has a token of its own: what collects metrics should hold no key."""
     from hmac import compare_digest
 
     from haimaker.observability.metrics import NAMESPACE
@@ -128,8 +128,9 @@ def _metrics(services: "Services", request: Request) -> Response:
     if not token or metrics is None:
         message = "This gateway shows no metrics: HAIMAKER_METRICS_TOKEN turns them on. A deployed stack has them in CloudWatch."
         raise NotFoundError(message, code="metrics_off")
-    sent = request.headers.get("authorization", "").partition(" ")[2].strip()
-    if not compare_digest(sent.encode(), token.encode()):
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    is_it = compare_digest(sent.strip().encode("latin-1", "replace"), token.strip().encode())  # headers are bytes, read as Latin-1
+    if not is_it or scheme.lower() != "bearer":
         raise AuthenticationError("Metrics are shown to who sends HAIMAKER_METRICS_TOKEN as a bearer token.")
     return Response(200, {"content-type": CONTENT_TYPE, "cache-control": "no-store"}, metrics.text())
 
@@ -160,7 +161,7 @@ def _calculate(services: "Services", request: Request) -> Response:
 
 
 def _index(services: "Services", request: Request) -> Response:
-    """Who opens the address in a browser is led to the console; a program reads where things are."""
+    """The page at `/`: a browser is led to the console, a program reads where things are."""
     where = {"console": "/console", "base_url": "/v1", "models": "/v1/models", "health": "/health"}
     answer = json_response({"haimaker": where})
     return Response(302, {**answer.headers, "location": "/console", "cache-control": "no-store"}, answer.body)
@@ -286,7 +287,7 @@ def _token_count_handler(operation: str, **fields: str) -> Handler:
 def _no_socket(services: "Services", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
-    raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
+    raise BadRequestError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
 
 
 _CHANGES: Mapping[str, Handler] = {

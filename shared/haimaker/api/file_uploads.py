@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from haimaker.api.files import (
-    LONGEST_NAME,
     authenticate,
     bounded,
     check_purpose,
@@ -30,7 +29,7 @@ from haimaker.http.responses import json_response
 from haimaker.http.values import JSON, Request, Response
 from haimaker.settings.settings import Settings
 from haimaker.store import Store
-from haimaker.stored_files import FileDescription, StoredFile, owner_of
+from haimaker.stored_files import LONGEST_NAME, FileDescription, StoredFile, file_name, owner_of
 from haimaker.stored_files.uploads import LASTS_S, MAX_PART_BYTES, PENDING, Upload, UploadError, Uploads, expires_s, require_pending
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def create(services: "Services", request: Request) -> Response:
         raise _invalid("bytes", "a whole number from 1")
     check_size(purpose, size, "bytes")
     lasts_s = read_lasts_s(body.get("expires_after"), "expires_after")
-    name = body["filename"].replace("\\", "/").rpartition("/")[2] or "file"
+    name = file_name(body["filename"])
     with _failures():
         upload = uploads.create(
             owner_of(account), FileDescription(name, purpose, body["mime_type"][:128], lasts_s), size, time.time()

@@ -1,4 +1,5 @@
-"""`/v1/files`: files that a client keeps here and names by their ids. https://platform.openai.com/docs/api-reference/files
+"""`/v1/files`: files that a client keeps here and names by their ids. https://platform.openai.com/docs/api-reference/files; in
+Anthropic's shape `anthropic_files.py`.
 
 A file belongs to the team of the key that sent it, else to the key, and always has an end: the one that was asked for,
 else 30 days. It goes to its place as it comes, and from there to the client in pieces: no file is ever held as a whole.
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from haimaker.api import anthropic_files
 from haimaker.api.paging import read_page, to_list
 from haimaker.blobs import BlobError, BlobNotFound
 from haimaker.http.client import Timeouts
@@ -23,7 +25,7 @@ from haimaker.http.errors import (
 from haimaker.http.json import to_whole_number
 from haimaker.http.multipart import UploadReader
 from haimaker.http.responses import json_response
-from haimaker.http.values import JSON, Request, Response
+from haimaker.http.values import ANTHROPIC, JSON, Request, Response
 from haimaker.settings.settings import Settings
 from haimaker.store import Account, Store
 from haimaker.stored_files import (
@@ -38,6 +40,7 @@ from haimaker.stored_files import (
     FileDescription,
     StoredFile,
     StoredFiles,
+    file_name,
     owner_of,
 )
 
@@ -45,7 +48,6 @@ if TYPE_CHECKING:
     from haimaker.services import Services
 
 DEFAULT_LISTED = MOST_LISTED = 10_000
-LONGEST_NAME = 512
 FORM_FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 MAX_ANSWER_BYTES = 5_000_000
 """Of a function, which is slow beyond: https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html"""
@@ -59,7 +61,7 @@ CONTENT_HEADERS = {
 
 
 def stored_files(settings: Settings, store: Store) -> StoredFiles:
-    """Where this gateway has its clients' files. Raises ServiceUnavailableError where it has no place for them."""
+    """The place where this gateway has its clients' files. Raises ServiceUnavailableError where it has none."""
     if settings.stored_folder:
         from haimaker.blobs.folder import FolderBlobs
 
@@ -85,16 +87,21 @@ def create(services: "Services", request: Request) -> Response:
         try:
             form.finish()
             check_room(files, owner_of(account), size)
-            file = files.add(file_id, size, owner_of(account), _describe(form, size), now_s)
+            said = anthropic_files.describe(form) if _is_of_anthropic(request) else _describe(form, size)
+            file = files.add(file_id, size, owner_of(account), said, now_s)
         except Exception:
             files.forget(file_id)
             raise
-    return json_response(to_json(file))
+    return json_response(_show(file, request))
 
 
 def list_files(services: "Services", request: Request) -> Response:
     """GET /v1/files. Raises APIError."""
     account, files = authenticate(services, request), stored_files(services.settings, services.store)
+    if _is_of_anthropic(request):
+        page = anthropic_files.read_list(request)
+        found, more = files.page(owner_of(account), page.after, page.limit)
+        return json_response(anthropic_files.to_list(found, has_more=more))
     page = read_page(request, DEFAULT_LISTED, MOST_LISTED)
     found, more = files.page(
         owner_of(account), page.after, page.limit, request.query.get("purpose") or None, newest_first=page.newest_first
@@ -111,7 +118,7 @@ def retrieve(services: "Services", request: Request) -> Response:
 
         return LocalLinkStore.from_settings(services.settings).serve(request)
     account = authenticate(services, request)
-    return json_response(to_json(find(stored_files(services.settings, services.store), account, request.path["id"])))
+    return json_response(_show(find(stored_files(services.settings, services.store), account, request.path["id"]), request))
 
 
 def content(services: "Services", request: Request) -> Response:
@@ -131,6 +138,8 @@ def delete(services: "Services", request: Request) -> Response:
     file = find(files, account, request.path["id"])
     with place_failures():
         files.delete(file)
+    if _is_of_anthropic(request):
+        return json_response({"id": file.id, "type": "file_deleted"})
     return json_response({"id": file.id, "object": "file", "deleted": True})
 
 
@@ -155,6 +164,15 @@ def to_json(file: StoredFile) -> JSON:
         "status": "processed",
         "status_details": None,
     }
+
+
+def _is_of_anthropic(request: Request) -> bool:
+    return ANTHROPIC in request.headers
+
+
+def _show(file: StoredFile, request: Request) -> JSON:
+    """A file as the client that asks for it has files."""
+    return anthropic_files.to_json(file) if _is_of_anthropic(request) else to_json(file)
 
 
 @contextmanager
@@ -215,7 +233,7 @@ def _describe(form: UploadReader, size: int) -> FileDescription:
     for name in form.fields.keys() - {*FORM_FIELDS}:
         raise unknown_parameter(name[:64])
     check_size(purpose, size)
-    name = form.name.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or "file"
+    name = file_name(form.name)
     return FileDescription(name, purpose, form.content_type[:128], read_lasts_s(_expires_after(form.fields), "expires_after"))
 
 

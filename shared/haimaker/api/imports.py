@@ -28,7 +28,7 @@ MAX_ROWS = 500
 TOKEN = re.compile(r"[0-9a-f]{64}")
 OWN_FIELDS = ("token", "key_name", "spend", "budget_reset_at", "expires", "blocked")
 SOURCE = "import"
-"""In the metadata of what was imported."""
+"""The field in the metadata of what was imported."""
 
 
 def import_accounts(store: Store, caller: Account, request: Request) -> JSON:
@@ -68,8 +68,8 @@ def import_accounts(store: Store, caller: Account, request: Request) -> JSON:
 
 
 def _with_own_alias(store: Store, account: Account) -> Account:
-    """With the alias that it has, or if another one has that, with the beginning of its id behind it: a key that is left out would
-    be of no use to its people. Raises BadRequestError where that is another's too."""
+    """The account with its alias; if another has that, with the beginning of its id behind it: a key that is left out would be of
+    no use to its people. Raises BadRequestError where that is another's too."""
     try:
         aliases.claim(store, account)
     except BadRequestError:

@@ -36,8 +36,8 @@ OF_INFO = ("key",)
 def generate(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/generate: a new key. Raises BadRequestError, NotFoundError, PermissionDeniedError."""
     fields = _read_fields(store, caller, request)
-    for name in fields.model_fields_set & {"key", "keys"}:
-        raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param=name, code="unsupported_parameter")
+    if fields.key:
+        raise BadRequestError("A new key is made by the gateway, it can't be chosen.", param="key", code="unsupported_parameter")
     key = auth.new_key()
     team_id = caller.team_id if caller.role == "team_admin" else None
     account = Account(auth.account_id_of(key), auth.display_name_of(key), int(time.time()), team_id=team_id)
@@ -112,7 +112,7 @@ def unblock(store: Store, caller: Account, request: Request) -> JSON:
 
 def delete(store: Store, caller: Account, request: Request) -> JSON:
     """POST /key/delete with `keys` or `key`; their usage records stay. Nothing is deleted if one of them is unknown."""
-    fields = _read_fields(store, caller, request)
+    fields = _read_fields(store, caller, request, takes_several=True)
     keys = fields.keys or [fields.key or ""]
     accounts = [get_account(store, account_id_for(key)).account for key in keys]
     for account in accounts:
@@ -173,7 +173,7 @@ def install_admin(store: Store, settings: Settings) -> None:
 
 
 def find_visible(store: Store, caller: Account, query: AccountQuery, offset: int, limit: int) -> tuple[Sequence[Balance], int]:
-    """As `Store.find_accounts`, of the keys that a reader of all or a team's administrator may see."""
+    """Does what `Store.find_accounts` does, among the keys that the caller may see."""
     if not sees_all(caller):
         if caller.team_id is None or query.team_id not in (None, caller.team_id):
             return [], 0
@@ -206,7 +206,9 @@ def account_id_for(key: str | None) -> str:
     return f"{KEY.name}#{key}" if is_token else auth.account_id_of(key)
 
 
-def _read_fields(store: Store, caller: Account, request: Request, *, rotates: bool = False) -> "KeyFields":
+def _read_fields(
+    store: Store, caller: Account, request: Request, *, rotates: bool = False, takes_several: bool = False
+) -> "KeyFields":
     """The request of an administrator, or of a team's that is not blocked. Raises AuthenticationError, BadRequestError,
     PermissionDeniedError."""
     from haimaker.api.account_fields import KeyFields  # a start that only installs the administrator's key needs no schema
@@ -220,6 +222,8 @@ def _read_fields(store: Store, caller: Account, request: Request, *, rotates: bo
     keeps = fields.log_content is not None or "log_content" in (fields.metadata or {})  # either name is taken
     if caller.role != "admin" and (fields.role not in (None, "user") or keeps):
         raise PermissionDeniedError("Roles and the keeping of content are for administrators of all.", code="admin_only")
+    if fields.keys and not takes_several:
+        raise BadRequestError("This is for one key at a time: 'key'.", param="keys", code="unsupported_parameter")
     if fields.grace_period and not rotates:
         raise BadRequestError("Only /key/regenerate has a 'grace_period'.", param="grace_period", code="unknown_parameter")
     return fields

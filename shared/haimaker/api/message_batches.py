@@ -35,7 +35,7 @@ MAX_CONTAINERS, MAX_VALUES = 50_000, 300_000
 """Of all requests together, which go into a file and are not looked into."""
 UNASKED = {"batch_cancelled": "canceled", "batch_expired": "expired"}
 """By the code of an error file's row, the type of a result."""
-QUERIES = {"after_id": "after", "limit": "limit"}
+QUERIES = {"after_id": "after", "before_id": "after", "limit": "limit"}
 
 
 def create(services: "Services", request: Request) -> Response:
@@ -87,19 +87,20 @@ def _to_lines(requests: list[Any]) -> Iterator[bytes]:
 
 
 def list_batches(services: "Services", request: Request) -> Response:
-    """GET /v1/messages/batches, the newest first. Raises APIError."""
-    account = batches.authenticate(services, request)
-    if "before_id" in request.query:
-        raise BadRequestError("'before_id' is not supported: batches are listed from the newest on.", param="before_id")
+    """GET /v1/messages/batches, the newest first, also of those before one, which are newer. Raises APIError."""
+    account, goes_back = batches.authenticate(services, request), "before_id" in request.query
+    if goes_back and "after_id" in request.query:
+        raise BadRequestError("Either 'before_id' or 'after_id' can be asked for.", param="before_id", code="invalid_value")
     query = {QUERIES[name]: value for name, value in request.query.items() if name in QUERIES}
     page = read_page(replace(request, query=query), DEFAULT_LISTED, MOST_LISTED)
     directory, owner = BatchDirectory(services.store.documents), owner_of(account)
     found, after, more = list[Batch](), page.after, True
     while more and len(found) <= page.limit:
-        read, more = directory.page(owner, after, page.limit + 1)
+        read, more = directory.page(owner, after, page.limit + 1, newest_first=not goes_back)
         found += [batch for batch in read if _is_of_messages(batch)]
         after = read[-1].id if read else after
-    listed = to_list([to_json(batch, request) for batch in found[: page.limit]], has_more=len(found) > page.limit)
+    shown = found[: page.limit]
+    listed = to_list([to_json(batch, request) for batch in (shown[::-1] if goes_back else shown)], has_more=len(found) > page.limit)
     return json_response({name: value for name, value in listed.items() if name != "object"})
 
 
@@ -143,26 +144,17 @@ def results(services: "Services", request: Request) -> Response:
         begin = [kept.pieces(file) for file in found[:1]]
 
     def lines() -> Iterator[bytes]:
-        from haimaker.batches.lines import split
+        from haimaker.batches.lines import custom_id_of, split
 
         rest = (kept.pieces(file) for file in found[1:])  # a bucket does not wait for who reads the first
         for raw in (raw for pieces in chain(begin, rest) for raw in split(pieces)):
             if batch.status != FAILED:
                 row = json.loads(raw)
                 yield _line(row["custom_id"], _result(row))
-            elif custom_id := _custom_id_of(raw):
+            elif custom_id := custom_id_of(raw):  # of a file of which lines may be none
                 yield _line(custom_id, _error(batch.body["errors"]["data"][0]))
 
     return Response(200, {"content-type": "application/x-jsonl"}, lines())
-
-
-def _custom_id_of(raw: bytes) -> str | None:
-    """Of a line that was never read as one: a batch that was begun by a file may have failed for it."""
-    try:
-        custom_id = parse_json(raw).get("custom_id")
-    except BadRequestError:
-        return None
-    return custom_id if isinstance(custom_id, str) else None
 
 
 def _line(custom_id: str, result: JSON) -> bytes:
@@ -177,7 +169,7 @@ def _result(row: JSON) -> JSON:
 
 
 def _error(error: JSON) -> JSON:
-    """Of a request of a batch that could not begin."""
+    """The result of a request, where its batch could not begin."""
     return {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error", "message": error["message"]}}}
 
 

@@ -13,7 +13,7 @@ from haimaker import adapters
 from haimaker.accounts.errors import check_usable
 from haimaker.http.errors import NotFoundError, invalid_value
 from haimaker.http.json import to_whole_number
-from haimaker.http.values import JSON, Request
+from haimaker.http.values import ANTHROPIC, JSON, Request
 from haimaker.models import catalog
 from haimaker.models.catalog import ModelInfo
 from haimaker.models.matching import is_selected, traits_of
@@ -25,8 +25,6 @@ from haimaker.providers.registry import definition_for
 from haimaker.routing.router import Router
 from haimaker.store import Account
 
-ANTHROPIC = "anthropic-version"
-"""The header by which Anthropic's clients are known."""
 ANTHROPIC_PAGE, MAX_ANTHROPIC_PAGE = 20, 1_000
 HUB_RATES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 OTHER_RATES = (
@@ -83,7 +81,7 @@ def usable_models(router: Router, account: Account) -> list[JSON]:
 
 
 def usable_model(router: Router, account: Account, asked: str) -> JSON:
-    """One of them, also by its bare name. Raises NotFoundError."""
+    """A model that the account may use, also by its bare name. Raises NotFoundError."""
     check_usable(account, time.time())
     name = router.full_name(asked)
     for model in _find(router, account, {asked, name}):

@@ -9,7 +9,19 @@ from html import escape
 from importlib import import_module
 
 from haimaker.api import body_schemas
-from haimaker.api.openapi_fields import ACTIONS, BODIES, CHOICES, FORM, GOOGLES_KEY, PARAMETERS, QUERIES, WITHOUT_BODY
+from haimaker.api.openapi_fields import (
+    ACCOUNT_BODIES,
+    ACTIONS,
+    BODIES,
+    CHOICES,
+    FORM,
+    GOOGLES_KEY,
+    MOST,
+    NEEDED,
+    PARAMETERS,
+    QUERIES,
+    WITHOUT_BODY,
+)
 from haimaker.api.paths import GOOGLE_MODELS, LOCAL_ROUTES, OF_GOOGLE, ROUTES, Route
 from haimaker.http.values import JSON
 from haimaker.validation import field_types
@@ -41,7 +53,7 @@ MORE_FIELDS: Mapping[str, Shape] = {"chat_completions": field_types.CHAT}
 """Fields besides those of the class."""
 UPLOADS = ("images_edits", "images_variations", "audio_transcriptions", "audio_translations")
 """Their bodies are forms, of which a file is a part."""
-UNDESCRIBED = ("console", "gemini_unserved", "index")
+UNDESCRIBED = ("console", "gemini_unserved", "index", "responses_socket")
 """Pages, and what is refused whatever it says."""
 WITHOUT_KEY = ("health", "models_hub", "metrics", "openapi", "docs", "link_read", "link_write", "sign_in", "sign_in_callback")
 BEARER = "bearer"
@@ -61,7 +73,8 @@ def document(version: str) -> JSON:
     paths: dict[str, JSON] = {}
     for route in (*ROUTES, *LOCAL_ROUTES):
         if path := path_of(route):
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, schemas)
+            for action in ACTIONS.get(route.operation, ("",)):
+                paths.setdefault(path.replace("{action}", action), {})[route.method.lower()] = _operation(route, action, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "haimaker", "version": version, "description": "An OpenAI-compatible gateway to LLM providers."},
@@ -113,14 +126,14 @@ def _fields(operation: JSON, found: JSON) -> str:
     return " ".join(f"<code>{escape(name)}</code>" for name in dict.fromkeys(names))
 
 
-def _operation(route: Route, schemas: JSON) -> JSON:
-    slashes = [part for part in route.template.split("/") if part]
+def _operation(route: Route, action: str, schemas: JSON) -> JSON:
+    slashes = [part for part in route.template.replace("{action}", action).split("/") if part]
     words = [route.method.lower(), *(part.strip("{+}").replace("-", "_") for part in slashes), *filter(None, [route.action])]
     found: JSON = {"operationId": "_".join(words), "tags": [slashes[0]]}
-    if parameters := [*_in_path(route, slashes), *_in_query(route)]:
+    if parameters := [*_in_path(slashes), *_in_query(f"{route.operation} {action}".rstrip())]:
         found["parameters"] = parameters
     if route.method in ("POST", "PUT") and route.operation not in WITHOUT_BODY:
-        media, schema = _body(route.operation, schemas)
+        media, schema = _body(route.operation, action, schemas)
         found["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
     if route.operation in WITHOUT_KEY:
         found["security"] = []
@@ -135,35 +148,41 @@ def _operation(route: Route, schemas: JSON) -> JSON:
     }
 
 
-def _in_path(route: Route, slashes: Sequence[str]) -> Iterator[JSON]:
+def _in_path(slashes: Sequence[str]) -> Iterator[JSON]:
     for part in slashes:
         if part[0] == "{":
-            name = part.strip("{+}")
-            choices = {"enum": list(ACTIONS[route.operation])} if name == "action" else {}
-            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", **choices}}
+            yield {"name": part.strip("{+}"), "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _in_query(route: Route) -> Iterator[JSON]:
-    for name in QUERIES.get(route.operation, ()):
-        choices = CHOICES.get(route.operation, {}).get(name)
-        schema = {"type": "string", "enum": list(choices)} if choices else dict(PARAMETERS.get(name, {"type": "string"}))
-        yield {"name": name, "in": "query", "schema": schema}
-    if route.operation.startswith(OF_GOOGLE):
+def _in_query(operation: str) -> Iterator[JSON]:
+    """Of an operation, with its action behind it where it has several."""
+    for name in QUERIES.get(operation, ()):
+        schema = dict(PARAMETERS.get(f"{operation} {name}") or PARAMETERS.get(name, {"type": "string"}))
+        if choices := CHOICES.get(operation, {}).get(name):
+            schema = {"type": "string", "enum": list(choices)}
+        elif most := MOST.get(operation, {}).get(name):
+            schema["maximum"] = most
+        yield {"name": name, "in": "query", "schema": schema, **({"required": True} if name in NEEDED.get(operation, ()) else {})}
+    if operation.startswith(OF_GOOGLE):
         yield {"name": GOOGLES_KEY, "in": "query", "schema": {"type": "string"}}
 
 
-def _body(operation: str, schemas: JSON) -> tuple[str, JSON]:
+def _body(operation: str, action: str, schemas: JSON) -> tuple[str, JSON]:
     """Its media type and its schema."""
     if operation in SCHEMAS:
         module, name = SCHEMAS[operation]
         schema = body_schemas.reference(getattr(import_module(f"haimaker.{module}"), name), schemas)
         if more := MORE_FIELDS.get(operation):
             schema = {"allOf": [schema, body_schemas.from_shape(more)]}
+        if account := ACCOUNT_BODIES.get(f"{operation} {action}".rstrip()):
+            needed = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in account.one_of]
+            own = {"properties": {name: {"type": "null"} for name in account.lacks}, **({"anyOf": needed} if needed else {})}
+            schema = {"allOf": [schema, own]}
         return FORM if operation in UPLOADS else "application/json", schema
     body = BODIES[operation]
     if body.media not in (FORM, "application/json"):
         return body.media, {"type": "string", "contentMediaType": body.media}
-    schema = body_schemas.from_shape(body.fields)
+    schema = body_schemas.from_shape(body.fields, body.required)
     if body.file:
         schema["properties"][body.file] = {"type": "string", "contentMediaType": "application/octet-stream"}
     closed = {"additionalProperties": False} if body.is_closed else {}

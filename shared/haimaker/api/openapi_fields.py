@@ -4,9 +4,10 @@ The fields of a body are a shape, as those that client formats are checked by (`
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from haimaker.api import (
+    account_admin,
     account_filters,
     audit,
     batch_overview,
@@ -14,6 +15,7 @@ from haimaker.api import (
     file_uploads,
     files,
     keys,
+    message_batches,
     providers,
     refusals,
     spend,
@@ -22,6 +24,7 @@ from haimaker.api import (
 )
 from haimaker.api.accounts import CHANGES, END_USERS, SHOWS, TEAMS
 from haimaker.store import account_query
+from haimaker.store.totals import By
 from haimaker.validation import field_types
 from haimaker.validation.shapes import Shape
 
@@ -29,6 +32,7 @@ from haimaker.validation.shapes import Shape
 class Body(NamedTuple):
     fields: Mapping[str, Shape]
     required: tuple[str, ...] = ()
+    """Neither absent nor null; of lists not empty either."""
     is_closed: bool = False
     """Whether a field that it does not name is refused."""
     media: str = "application/json"
@@ -82,7 +86,7 @@ BODIES: Mapping[str, Body] = {
         {"model": str, "messages": [dict], "prompt": (str, list), "usage": dict, "completion_response": dict, "max_tokens": int}
     ),
     "route_simulate": Body(SIMULATED),
-    "auto_router_new": Body(ROUTER),
+    "auto_router_new": Body(ROUTER, ("router_name", "default_model")),
     "auto_router_update": Body(ROUTER),
     "auto_router_rule": Body(RULE),
     "auto_router_rule_delete": Body({"id": str}, ("id",)),
@@ -96,6 +100,34 @@ WITHOUT_BODY = (
     "responses_cancel", "batches_cancel", "batches_overview_cancel", "messages_batches_cancel", "uploads_cancel", "audio_uploads",
     "auto_router_delete", "sign_out",
 )  # fmt: skip
+
+
+class Account(NamedTuple):
+    """What an operation on accounts takes of the fields that they have."""
+
+    one_of: tuple[str, ...] = ()
+    """The names by which a body says which accounts are meant: one of them has to be there."""
+    lacks: tuple[str, ...] = ()
+
+
+ONE_KEY = Account(("key",), ("keys", "grace_period"))
+ACCOUNT_BODIES: Mapping[str, Account] = {
+    "key_generate": Account((), ("key", "keys", "grace_period")),
+    **dict.fromkeys(("key_update", "key_block", "key_unblock"), ONE_KEY),
+    "key_delete": Account(("key", "keys"), ("grace_period",)),
+    "key_regenerate": Account(("key",), ("keys",)),
+    **{
+        f"{operation} {action}": Account((one, several) if takes_several else (one,), () if takes_several else (several,))
+        for operation, one, several in (
+            ("team_change", "team_id", "team_ids"),
+            ("end_user_change", "user_id", "user_ids"),
+        )
+        for action, takes_several in (("update", False), ("delete", True), ("block", True), ("unblock", True))
+    },
+    "team_change new": Account((), ("team_ids",)),
+    "end_user_change new": Account(("user_id",), ("user_ids",)),
+}
+"""By operation, and its action where it has several."""
 ACTIONS: Mapping[str, tuple[str, ...]] = {
     "team_change": tuple(CHANGES),
     "team_show": tuple(SHOWS),
@@ -105,20 +137,23 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 """What may stand for `{action}` in a path."""
 
 PAGE = ("limit", "order", "after")
+NEEDED = {"generation": spend.OF_ONE, "generation_content": spend.OF_ONE}
 QUERIES: Mapping[str, tuple[str, ...]] = {
     "responses_retrieve": tuple(name for name in stored_responses.QUERIES if name not in ("after", "before", "limit", "order")),
     "responses_input_items": ("after", "before", "include", "include[]", "limit", "order"),
     "models_list": ("limit", "after_id", "before_id"),
-    "files_list": (*PAGE, "purpose"),
+    "files_list": (*PAGE, "purpose", "page"),
     "batches_list": PAGE,
     "batches_overview": batch_overview.PARAMETERS,
-    "messages_batches_list": ("limit", "after_id"),
+    "messages_batches_list": ("limit", "after_id", "before_id"),
     "gemini_models_list": ("pageSize", "pageToken"),
     "gemini_stream": ("alt",),
     "key_info": keys.OF_INFO,
     "key_list": account_filters.OF_KEY_PAGES,
-    "team_show": (*TEAMS.id_parameters, *account_filters.OF_PAGES),
-    "end_user_show": (*END_USERS.id_parameters, *account_filters.OF_PAGES),
+    "team_show info": TEAMS.id_parameters,
+    "team_show list": account_filters.OF_PAGES,
+    "end_user_show info": END_USERS.id_parameters,
+    "end_user_show list": account_filters.OF_PAGES,
     "spend_logs": tuple(sorted({*spend_filters.OTHER_PARAMETERS, *spend_filters.MATCHES, *spend_filters.ALIASES})),
     "spend_report": spend.OF_REPORTS,
     "spend_keys": spend.OF_KEYS,
@@ -129,20 +164,38 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "providers_list": providers.PARAMETERS,
     "sign_in_callback": ("code", "state", "iss", "error"),
 }
+"""By operation, and its action where it has several."""
 GOOGLES_KEY = "key"
 """The parameter of Google's clients that has the key."""
 PARAMETERS: Mapping[str, Mapping[str, object]] = {
-    **{key: {"type": "integer", "minimum": 0} for key in ("limit", "page", "size", "top", "hours", "pageSize")},
+    **{key: {"type": "integer", "minimum": 1} for key in ("limit", "page", "size", "top", "hours")},
+    "pageSize": {"type": "integer", "minimum": 0},
+    "files_list page": {"type": "string"},
+    "pageToken": {"type": "string", "pattern": r"^\d{1,9}$"},
     **{key: {"type": "boolean"} for key in ("return_full_object", "all", "stream", "include_obfuscation")},
     "sort_by": {"type": "string", "enum": [*account_query.ORDERS, *spend_filters.SORTS[:1]]},
     "include[]": {"type": "array", "items": {"type": "string"}},
 }
-"""Of those that are no texts."""
+"""The schemas of parameters that are no texts; of one operation alone with its name before."""
+MOST: Mapping[str, Mapping[str, int]] = {
+    "audit_list": {"limit": spend_filters.MAX_ROWS},
+    "batches_list": {"limit": batches.MOST_LISTED},
+    "batches_overview": {"limit": batch_overview.MOST_LISTED},
+    "files_list": {"limit": files.MOST_LISTED},
+    "messages_batches_list": {"limit": message_batches.MOST_LISTED},
+    "refusals_list": {"limit": refusals.MOST_LISTED},
+    "responses_input_items": {"limit": stored_responses.MOST_LISTED},
+    "spend_keys": {"limit": account_admin.MAX_LISTED},
+    "spend_logs": {"limit": spend_filters.MAX_ROWS},
+}
+"""By operation: the most that a number may be, where that is less than a million."""
 ORDER = {"order": ("asc", "desc")}
+GROUPINGS = (*get_args(By), *(f"day,{name}" for name in get_args(By) if name != "day"))
 CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
-    **dict.fromkeys(("key_list", "team_show", "end_user_show"), account_filters.CHOICES),
+    **dict.fromkeys(("key_list", "team_show list", "end_user_show list"), account_filters.CHOICES),
     **dict.fromkeys(("files_list", "batches_list", "batches_overview", "responses_input_items"), ORDER),
     "spend_logs": {**ORDER, "sort_by": spend_filters.SORTS, "status": spend_filters.STATUSES},
+    "spend_report": {"group_by": GROUPINGS},
     "audit_list": {"order": ("desc",)},
 }
-"""By operation: the values that a parameter may have."""
+"""Likewise: the values that a parameter may have."""

@@ -15,7 +15,8 @@ from haimaker.lean_dataclasses import replace
 
 
 class Route(NamedTuple):
-    """In a template `{name}` is one segment of the path and `{name+}` is one or more, to the end."""
+    """A method and a path, and the operation that they lead to. `{name}` is one segment of the path, `{name+}` one or more, to the
+    end."""
 
     method: str
     template: str
@@ -231,13 +232,16 @@ def match(method: str, path: str) -> Match:
         return found[wanted]
     shown = path[:SHOWN_PATH_LENGTH]
     if not found:
-        raise NotFoundError(f"Unknown request URL: {method} {shown}. Please check the URL for typos.", code="unknown_url")
+        from haimaker.api.unserved import words_for
+
+        hint = words_for(segments[1:] if path.startswith(f"{AZURE}/") else segments) or "Please check the URL for typos."
+        raise NotFoundError(f"Unknown request URL: {method} {shown}. {hint}", code="unknown_url")
     allowed = ", ".join(sorted({*found, "HEAD"} if "GET" in found else found))
     raise MethodNotAllowedError(f"Not allowed to {method} on {shown}; it takes {allowed}.", headers={"allow": allowed})
 
 
 def _with_whole_deployment(segments: list[str]) -> list[str]:
-    """With a deployment's name in one segment: AzureOpenAI puts it into the path as it is, slashes and all, and API Gateway has no
+    """The path with a deployment's name in one segment: AzureOpenAI puts it in as it is, slashes and all, and API Gateway has no
     template for that."""
     for ending in DEPLOYED:
         end = len(segments) - len(ending)

@@ -115,8 +115,8 @@ class ProviderBatches:
     def reserve(
         self, request: Request, routing_request: RoutingRequest, account: Account, planner: Planner
     ) -> tuple[Decision, BilledAccounts, Granted, Affordable]:
-        """For a line that was answered. What is reserved is the same however often it is tried, and nothing once there is a record.
-        Raises NotFoundError."""
+        """Reserves for a line that was answered. It is the same reservation however often it is tried, and none once there is a
+        record. Raises NotFoundError."""
         services, asked, batch = self.services, routing_request.asked, request.batch
         assert batch
         assert batch.answer
@@ -131,8 +131,16 @@ class ProviderBatches:
         wanted = [
             _answered(reservation)
             for reservation in reservations_for(
-                *(asked, attempts, {asked.model, full_name(asked.model)}, full_name, billed, request.id, told_s),
-                *(int(told_s) + LASTS_S, services.settings.default_max_output_tokens, batch.batch_id),
+                asked,
+                attempts,
+                names={asked.model, full_name(asked.model)},
+                full_name=full_name,
+                billed=billed,
+                request_id=request.id,
+                now_s=told_s,
+                deadline_s=int(told_s) + LASTS_S,
+                default_output_tokens=services.settings.default_max_output_tokens,
+                pool=batch.batch_id,
             )
         ]
         first, *others = wanted
@@ -187,11 +195,14 @@ def _in_batch(sent: UpstreamRequest, attempt: Attempt, rules: NativeBatches, dep
         return None  # its lines have none
     provider, model = attempt.provider.name, deployment or attempt.model
     alike = _digest(body, rules.alike) if rules.alike else ""
-    return NativeCall(provider, attempt.target, sent.path, model, headers, dumps(body) if deployment else sent.body, alike)
+    given = body.get("input") if rules.most_inputs else None
+    inputs = len(given) if isinstance(given, list) and given and not isinstance(given[0], int) else 1
+    wanted = dumps(body) if deployment else sent.body
+    return NativeCall(provider, attempt.target, sent.path, model, headers, wanted, inputs, alike)
 
 
 def _digest(body: JSON, names: Sequence[str]) -> str:
-    """Of what a body has in fields, and in fields of its objects."""
+    """A digest of these fields of a body; `a.b` is a field of an object."""
     found = []
     for name in names:
         value: object = body

@@ -132,7 +132,7 @@ def put_credential(services: "Services", caller: Account, request: Request) -> J
 
 
 def credential_variables(provider: Provider) -> tuple[str, ...]:
-    """Those whose value is a key or a token; none that is an address, or names a file."""
+    """The variables whose value is a key or a token, not those that are an address or name a file."""
     return (f"{provider.name.upper()}_API_KEY", *provider.auth.key_variables, *provider.auth.token_variables)
 
 

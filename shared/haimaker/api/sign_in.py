@@ -49,9 +49,9 @@ COOKIE = "__Host-haimaker"
 CSRF_HEADER = "x-haimaker-csrf"
 FLOW, SESSION = "flow", "session"
 FLOW_S = 600
-"""For how long a sign-in may be under way."""
+"""How long a sign-in may be under way."""
 KIND = "sessions"
-"""Of documents."""
+"""The kind of its documents."""
 MAX_NAME = 200
 NO_STORE = {"cache-control": "no-store"}
 
@@ -223,7 +223,7 @@ def _settings(services: "Services") -> SignInSettings:
 
 
 def _provider(services: "Services") -> IdentityProvider:
-    """One for each process, which remembers what the provider says of itself."""
+    """The identity provider, one for each process, which remembers what it says of itself."""
     found = services.identity_provider
     if found is None:
         settings, client = services.settings, HTTPClient(services.settings.proxies)
@@ -250,7 +250,7 @@ def _read_secret(services: "Services") -> str:
 
 
 def _failure_page(services: "Services", request: Request, error: APIError) -> Response:
-    """For a person, whose browser came from another page."""
+    """A page that says why signing in failed: a browser comes to it, not a program."""
     services.observer.denied("sign_in", request.id, error)
     address = escape(_settings(services).url)
     page = (

@@ -29,7 +29,7 @@ MAX_NAMED = 100
 MAX_READ = 1_000
 """How many records one call of `logs` reads; where few of them pass the filter, it answers fewer rows and a cursor."""
 PAGES_OF_DEAREST = 5
-"""And how many of such pages, where the dearest are looked for."""
+"""How many such pages are read, where the dearest are looked for."""
 ID_PREFIXES = ("chatcmpl-", "cmpl-", "gen-", "msg_", "resp_")
 """What an answer's id has before the request's id, where the gateway made it."""
 

@@ -26,7 +26,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class DateRange(NamedTuple):
-    """From `since_s` until just before `until_s`, in seconds of the epoch."""
+    """The time from `since_s` until just before `until_s`, in seconds of the epoch."""
 
     since_s: float
     until_s: float

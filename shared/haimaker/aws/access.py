@@ -6,7 +6,7 @@ from haimaker.lean_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AWSAccess:
-    """Where DynamoDB, SSM, S3, Lambda and SQS are, and with which credentials they are asked."""
+    """The region, the credentials and the addresses with which AWS's services are asked."""
 
     region: str
     credentials: CredentialSource

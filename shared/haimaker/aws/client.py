@@ -45,13 +45,22 @@ class AWSError(Exception):
     """A call that failed. `code` is AWS's name for it, or ours for what happened on the way."""
 
     def __init__(
-        self, operation: str, code: str, document: JSON | None = None, *, transient: bool = False, lost: bool = False
+        self,
+        operation: str,
+        code: str,
+        document: JSON | None = None,
+        *,
+        transient: bool = False,
+        lost: bool = False,
+        was_idle: bool = False,
     ) -> None:
         super().__init__(f"{operation}: {code}")
         self.code = code
         self.document = document or {}
         self.transient = transient
         """Another try may succeed."""
+        self.was_idle = was_idle
+        """A connection that had been idle was dead, which says nothing of the service."""
         self.lost = lost
         """The call may have been carried out all the same."""
         self.repeated = False
@@ -101,7 +110,8 @@ class AWSClient:
                 error.repeated = repeated
                 if error.code in DENIED and self._on_denied:
                     self._on_denied(f"{self._service}:{operation}")
-                if not error.transient or time.monotonic() + pause_s > give_up_s:
+                is_late = time.monotonic() + pause_s > give_up_s  # however late, a new connection is tried for a dead one, once
+                if not error.transient or (is_late and (repeated or not error.was_idle)):
                     raise
                 repeated = repeated or error.lost
             time.sleep(random.uniform(0, pause_s))  # noqa: S311 (jitter, no secret)
@@ -130,7 +140,7 @@ class AWSClient:
             if kept_alive:
                 self.close()
             dead = kept_alive and isinstance(error, (ConnectionResetError, BrokenPipeError))
-            raise AWSError(operation, type(error).__name__, transient=dead, lost=True) from None
+            raise AWSError(operation, type(error).__name__, transient=dead, lost=True, was_idle=dead) from None
         self._idle.append(_IdleConnection(connection, time.time()))
         return _parse_answer(operation, status, answer)
 

@@ -20,7 +20,7 @@ class MessageQueue:
         self._url = url
 
     def send(self, message: JSON, delay_s: float = 0) -> None:
-        """To be delivered after a while, of 15 minutes at most."""
+        """Sends a message, to be delivered after a delay of 15 minutes at most."""
         delay = max(0, min(LONGEST_DELAY_S, round(delay_s)))
         self._client.call("SendMessage", {"QueueUrl": self._url, "MessageBody": json.dumps(message), "DelaySeconds": delay})
 

@@ -131,7 +131,7 @@ def _host(url: str) -> str:
 
 
 def _canonical_path(path: str) -> str:
-    """Without dot segments and repeated slashes, and encoded once more: every service but S3 wants it twice."""
+    """The path without dot segments and repeated slashes, encoded once more: every service but S3 wants it twice."""
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

@@ -29,9 +29,9 @@ from haimaker.store.totals import amounts_of, names_of
 from haimaker.validation.settings import SettingsError
 
 MAX_ACTIONS = 100
-"""In one transaction."""
+"""The most actions of one transaction."""
 TRIES = 5
-"""Of a transaction that met another one on the same totals."""
+"""How often a transaction is tried that met another one on the same totals."""
 PAUSE_S = 0.1
 ALREADY_COUNTED = "ConditionalCheckFailed"
 """Why a transaction was refused: the record at its place is marked."""
@@ -100,7 +100,7 @@ class DailyTotals:
     records_table: str
     observer: Observer
     part: int = 0
-    """Of the totals, to which this process adds."""
+    """The part of the totals to which this process adds."""
 
     @classmethod
     def from_environment(cls) -> "DailyTotals":

@@ -93,28 +93,25 @@ class BatchDirectory(NamedTuple):
 
     def change(self, batch: Batch, **fields: object) -> Batch:
         """Changes fields, whatever others were changed meanwhile: the client's cancelling is kept, unless the status itself is one
-        that ends it."""
+        that ends it. What has ended meanwhile stays as it is."""
         changed = batch.with_fields(**fields)
         for _ in range(CHANGING_TRIES):
             if kept := self.put(changed):
                 return kept
             now = self.get(batch.owner, batch.id)
-            if now is None:
-                return changed
+            if now is None or now.has_ended:
+                return now or changed
             if now.status == CANCELLING and fields.get("status") not in ENDED:
-                kept_fields = {"status": CANCELLING, "cancelling_at": now.body["cancelling_at"]}
-                changed = now.with_fields(**{**changed.body, **kept_fields})
-            else:
-                changed = now.with_fields(**changed.body)
+                fields |= {"status": CANCELLING, "cancelling_at": now.body["cancelling_at"]}
+            changed = now.with_fields(**fields)
         return changed
 
-    def page(self, owner: str, after: str | None, limit: int) -> tuple[Sequence[Batch], bool]:
-        """The newest first."""
-        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=True)
+    def page(self, owner: str, after: str | None, limit: int, *, newest_first: bool = True) -> tuple[Sequence[Batch], bool]:
+        found, more = self.documents.page(BATCHES + owner, after, limit, newest_first=newest_first)
         return [Batch(document.name, owner, document.version, document.body) for document in found], more
 
     def open(self) -> Sequence[Batch]:
-        """Those that have not ended, the oldest first."""
+        """The batches that have not ended, the oldest first."""
         named = [(document.body["owner"], document.name) for document in self.documents.all(OPEN + self.folder)]
         found = ((owner, name, self.get(owner, name)) for owner, name in sorted(named, key=lambda each: each[1]))
         return [batch for _, _, batch in found if batch]

@@ -23,13 +23,15 @@ class Asked(NamedTuple):
     """What came of a line: its outcome and its row, or neither, where the work was over before it had an answer that stays."""
 
     cost_nanousd: int
-    """Of all its requests."""
+    """The cost of all its requests."""
     outcome: Outcome | None = None
     row: bytes = b""
+    late: tuple[str, ...] = ()
+    """The request that was answered, where it has no record yet, since the store failed: it is in no sum."""
 
 
 class Work(Protocol):
-    """Of which a line is a part."""
+    """The batch, or the part of one, that a line belongs to."""
 
     @abstractmethod
     def begin_line(self, number: int, tries: int) -> str:
@@ -97,7 +99,8 @@ class Asking(NamedTuple):
             sum(each[0] for each in spent if each),
             (tokens[0], tokens[1], tokens[2], tokens[3]),
         )
-        return Asked(outcome.cost_nanousd, outcome, answer_row(line.custom_id, request_id, response.status, body))
+        late = (request_id,) if response.status == 200 and spent[-1] is None else ()
+        return Asked(outcome.cost_nanousd, outcome, answer_row(line.custom_id, request_id, response.status, body), late)
 
     def spent(self, request_id: str) -> tuple[int, tuple[int, int, int, int]] | None:
         """What a request cost, and its tokens; None of one that was not admitted, or has no record yet."""

@@ -12,7 +12,7 @@ from haimaker.http.values import JSON
 from haimaker.store import Account, Denied, Reservation, Store
 
 MAX_ERRORS = 50
-"""That a batch which can't begin tells of."""
+"""The most errors that a batch tells which can't begin."""
 REFUSED = (401, 403, 404)
 """Of a line: what would be answered to every try, and is told before anything is spent."""
 POOL_DEADLINE_S = 3_600
@@ -24,11 +24,13 @@ class Checked(NamedTuple):
     total: int
     most_nanousd: int
     errors: list[JSON]
+    model: str | None = None
+    """The model that all lines name; None where they name several."""
 
 
 def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes], int], is_stuck: Callable[[], bool]) -> Checked:
     """`bound` is the most that the body of a line may cost, and raises APIError; what is stuck is given up."""
-    seen, most_nanousd, errors, total = set[bytes](), 0, list[JSON](), 0
+    seen, models, most_nanousd, errors, total = set[bytes](), set[object](), 0, list[JSON](), 0
     for total, raw in enumerate(lines, 1):
         try:
             if total > MAX_LINES:
@@ -40,6 +42,8 @@ def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes]
                 raise LineError("duplicate_custom_id", message, "custom_id")
             seen.add(digest)
             most_nanousd += _bound(line.body, bound)
+            if len(models) < 2 and isinstance(line.model, str | None):
+                models.add(line.model)
         except LineError as error:
             errors.append(error.to_json(raw.number))
             if len(errors) == MAX_ERRORS or error.code == "too_many_tasks":
@@ -48,7 +52,8 @@ def check_lines(lines: Iterable[RawLine], endpoint: str, bound: Callable[[bytes]
             break
     if not total:
         errors.append(LineError("empty_file", "The input file has no lines.").to_json())
-    return Checked(total, most_nanousd, errors)
+    [model] = models if len(models) == 1 else [None]
+    return Checked(total, most_nanousd, errors, str(model) if model else None)
 
 
 def _bound(body: bytes, bound: Callable[[bytes], int]) -> int:
@@ -67,7 +72,13 @@ def open_pools(store: Store, batch_id: str, accounts: Sequence[Account], amount_
     now_s = time.time()
     for account in accounts:
         wanted = Reservation(
-            *(batch_id, account.id, account.version, amount_nanousd, 0, now_s, int(now_s) + POOL_DEADLINE_S),
+            batch_id,
+            account.id,
+            account.version,
+            amount_nanousd=amount_nanousd,
+            tokens=0,
+            now_s=now_s,
+            deadline_s=int(now_s) + POOL_DEADLINE_S,
         )
         denied = store.open_pool(wanted)
         if denied:

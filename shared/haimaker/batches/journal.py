@@ -8,19 +8,22 @@ again. A line with an answer is done. One that was begun and has none may have b
 whose record names the first.
 """
 
+import errno
 import os
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import NamedTuple
 
 OUTPUT, ERROR = "o", "e"
 KINDS = (OUTPUT, ERROR)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM_PAUSE_S = 1.0
 
 
 class Outcome(NamedTuple):
-    """Of a line: the kind of its row, what it cost, and its input, cached, output and reasoning tokens."""
+    """The outcome of a line: the kind of its row, what it cost, and its input, cached, output and reasoning tokens."""
 
     kind: str
     cost_nanousd: int
@@ -35,7 +38,7 @@ class Sums(NamedTuple):
 
 
 class Journal:
-    """Of one batch of `total` lines. Raises OSError."""
+    """The journal of `total` lines, in a file that is made or read. Raises OSError."""
 
     def __init__(self, path: Path, total: int) -> None:
         self._offsets, self._kinds = array("q", [-1]) * total, bytearray(total)
@@ -66,6 +69,16 @@ class Journal:
             self._write(head + row + b"\n")
             self._note(line, outcome, start)
 
+    def finish_with_room(self, line: int, outcome: Outcome, row: bytes, stopping: Event) -> None:
+        """Adds the answer of a line once there is room for it on the disk: it is paid for, and would be asked again. Raises
+        OSError."""
+        while True:
+            try:
+                return self.finish(line, outcome, row)
+            except OSError as error:
+                if error.errno not in NO_ROOM or stopping.wait(NO_ROOM_PAUSE_S):
+                    raise
+
     def flush(self) -> None:
         """Brings what was written to the disk, for a machine that loses its power; a process that dies loses nothing."""
         os.fsync(self._file.fileno())
@@ -90,8 +103,12 @@ class Journal:
 
     def _write(self, entry: bytes) -> None:
         written = 0
-        while written < len(entry):
-            written += os.write(self._file.fileno(), entry[written:])
+        try:
+            while written < len(entry):
+                written += os.write(self._file.fileno(), entry[written:])
+        except OSError:  # the disk is full: what comes next must not follow a part of this
+            os.ftruncate(self._file.fileno(), self._size)
+            raise
         self._size += len(entry)
 
     def _note(self, line: int, outcome: Outcome, offset: int) -> None:

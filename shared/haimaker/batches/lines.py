@@ -27,7 +27,7 @@ ENDS = {
 }
 """By how a batch ended, the code and the message of the lines that were not answered."""
 MAX_LINE_BYTES = 6 * 1024 * 1024
-"""As a request may have."""
+"""The most bytes of a line, as of a request."""
 LONGEST_CUSTOM_ID = 512
 SHOWN = 64
 KNOWN = ("custom_id", "method", "url", "body")
@@ -53,7 +53,7 @@ class LineError(Exception):
 
 class RawLine(NamedTuple):
     number: int
-    """In the file, from 1; blank lines are counted."""
+    """The number of the line in the file, from 1; blank lines are counted."""
     start: int
     """Where it begins in the file."""
     data: bytes
@@ -111,6 +111,15 @@ def read_line(raw: bytes, endpoint: str) -> Line:
     if body.get("stream"):
         raise LineError("invalid_value", "A batch has no streams: leave 'stream' out.", "body.stream")
     return Line(custom_id, dumps(body), body.get("model"))
+
+
+def custom_id_of(raw: bytes) -> str | None:
+    """The custom id of a line that may be no valid request. None if it has none."""
+    try:
+        custom_id = parse_json(raw).get("custom_id")
+    except BadRequestError:
+        return None
+    return custom_id if isinstance(custom_id, str) and custom_id else None
 
 
 def answer_row(custom_id: str, request_id: str, status: int, body: bytes) -> bytes:

@@ -66,9 +66,11 @@ class NativeCall(NamedTuple):
     target: str
     path: str
     model: str
-    """By the name that the provider's batches know."""
+    """The model by the name that the provider's batches know."""
     headers: Mapping[str, str]
     body: bytes
+    inputs: int = 1
+    """How many texts of embeddings it has."""
     alike: str = ""
     """What all lines of one batch have alike besides, as a digest."""
 
@@ -130,7 +132,8 @@ class NativePart(NamedTuple):
         return int(number) if name == self.name and number.isascii() and number.isdigit() and len(number) < 10 else None
 
     def request_id(self, line: int) -> str:
-        """As which a line's answer is settled: the same however often it is read, so that it is charged once."""
+        """The id of the request as which a line's answer is settled: the same however often it is read, so that it is charged
+        once."""
         return f"{self.name[:8]}-{self.name[8:12]}-4{self.name[12:15]}-a{self.name[15]}00-{line:012x}"
 
 
@@ -149,7 +152,7 @@ class PartLines(Protocol):
 
 
 class PartFiles(PartLines, Protocol):
-    """Where they are put together."""
+    """Files in which the lines of parts are put together."""
 
     def append(self, name: str, line: bytes) -> None: ...
 

@@ -19,7 +19,7 @@ LONGEST_REFUSAL = 500
 
 
 class AnswerAt(NamedTuple):
-    """Where an answer is in the file."""
+    """The status of an answer, and its place in the file."""
 
     status: int
     offset: int
@@ -27,7 +27,7 @@ class AnswerAt(NamedTuple):
 
 
 class PartAnswers:
-    """Those of one part, by line. Raises APIError, TransportError and OSError when it is made."""
+    """The answers of one part, by line. Raises APIError, TransportError and OSError when it is made."""
 
     def __init__(self, part: NativePart, calls: ProviderCalls, files: PartLines, path: Path) -> None:
         self._path, self._found = path, dict[int, AnswerAt]()

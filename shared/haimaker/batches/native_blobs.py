@@ -12,7 +12,7 @@ from haimaker.batches.parts import FOLDER
 from haimaker.blobs import BlobStore
 
 Answers = dict[int, tuple[int, bytes]]
-"""By line: status and body."""
+"""Status and body by line."""
 
 
 class BlobLines(NamedTuple):

@@ -58,7 +58,7 @@ class BatchAtWork(Protocol):
     def is_stuck(self) -> bool: ...
 
     def account(self) -> Account:
-        """Whose it is, whatever that may do now."""
+        """The account whose batch it is, whatever that may do now."""
 
     def numbered_lines(self) -> Iterator[tuple[int, bytes]]: ...
 

@@ -47,7 +47,7 @@ def next_look_s(batch: Batch) -> float:
 
 
 class NativeSteps:
-    """Of a batch that this function has until it says that it has it no more."""
+    """The steps of providers' batches, for a batch that this function has."""
 
     def __init__(self, tools: Tools, seconds_left: Callable[[], float]) -> None:
         self._tools, self._calls, self._seconds_left = tools, tools.worker.provider_batches, seconds_left

@@ -12,7 +12,7 @@ AT_ONCE = 32
 
 class Pace:
     def __init__(self, at_once: int = AT_ONCE, workers: int = 1) -> None:
-        """Of one of so many workers on the same batch."""
+        """The pace of one of `workers` that work on the same batch."""
         self._at_once, self._workers = at_once, workers
         self._pause_until_s = 0.0
         self._asked, self._minute = 0, 0

@@ -7,7 +7,8 @@ same, and only could not be heard, its next write fails, and what it still settl
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from haimaker.batches import CANCELLED, CANCELLING, IN_PROGRESS, Batch
 from haimaker.batches.asking import MOST_RETRIES, Asking
 from haimaker.batches.heart import BEAT_S, LEASE_S
 from haimaker.batches.journal import Journal
-from haimaker.batches.lines import split
+from haimaker.batches.lines import ENDPOINTS, read_line, split
 from haimaker.batches.native import DONE, LOST, NativePart, read_parts, unread_names
 from haimaker.batches.native_blobs import answers_of, read_answers
 from haimaker.batches.native_lines import settle_line
@@ -29,7 +30,7 @@ from haimaker.batches.queued import BatchQueue
 from haimaker.blobs import BlobError
 from haimaker.blobs.s3 import S3Blobs
 from haimaker.http.errors import APIError
-from haimaker.http.values import JSON, Response
+from haimaker.http.values import JSON, Request, Response
 from haimaker.observability.observer import Observer
 from haimaker.store import Account, Store, StoreUnavailable
 from haimaker.stored_files import StoredFiles
@@ -39,7 +40,7 @@ AT_ONCE = 16
 ASKS_S = 300.0
 """How long a function asks for more; what it has asked then has the rest of its time."""
 ASKS_PART = 0.4
-"""Of its time, where that is less."""
+"""The part of a function's time in which it asks, where that is less."""
 WRITES_EVERY_S, LOOKS_EVERY_S = 1.0, 2.0
 MOST_UNCERTAIN = 3
 """Requests in a row of which is not known whether the store had admitted them, after which it is taken to fail."""
@@ -65,7 +66,7 @@ class PartLost(Exception):
 
 
 def request_id_for(batch_id: str, line: int, delivery: int, tries: int) -> str:
-    """In the form of every request's id."""
+    """The id of the request as which a line is asked, the same for the same delivery and try."""
     text = blake2b(f"{batch_id} {line} {delivery} {tries}".encode(), digest_size=16).hexdigest()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
@@ -84,14 +85,25 @@ def find_requests(store: Store, part: Part, line: int, deliveries: Sequence[int]
             tries += 1
 
 
-def charge_dead(store: Store, account_ids: Iterable[str], part: Part, lines: Iterable[int], deliveries: Sequence[int]) -> None:
-    """Charges what was reserved for lines of a part by functions that died, without waiting for its deadlines. Raises
-    StoreUnavailable."""
+def charge_dead(
+    tools: Tools, batch: Batch, account: Account, part: Part, lines: Collection[int], deliveries: Sequence[int]
+) -> None:
+    """Charges what was reserved for lines of a part by functions that died, on each account that pays, without waiting for its
+    deadlines. Raises StoreUnavailable, BlobError."""
+    if not deliveries:
+        return
     most = MOST_RETRIES + MOST_UNCERTAIN + 1
     first, asked = part.body["first"], [(delivery, tries) for delivery in deliveries for tries in range(most + 1)]
     dead = {request_id_for(part.batch_id, first + line, *each) for line in lines for each in asked}
-    for account_id in account_ids:
-        store.charge_lost(account_id, time.time(), dead)
+    data = tools.blobs.get_range(lines_key(batch.id), part.body["start"], part.body["end"])
+    operation, wanted, payers = ENDPOINTS[batch.body["endpoint"]], set(lines), {account.id, *batch.body["pools"]}
+    for number, raw in enumerate(split([data])):
+        if number in wanted:
+            with suppress(APIError):  # nothing was reserved for it
+                request = Request("", body=read_line(raw, batch.body["endpoint"]).body)
+                payers |= {payer.id for payer in tools.worker.payers(operation, request, account)}
+    for account_id in sorted(payers):
+        tools.store.charge_lost(account_id, time.time(), dead)
 
 
 class ProviderSaid(NamedTuple):
@@ -103,7 +115,7 @@ class ProviderSaid(NamedTuple):
 
 
 class PartRun:
-    """Of a part that this function has."""
+    """The work of one function on a part that it has."""
 
     def __init__(self, tools: Tools, batch: Batch, part: Part, seconds_left: float) -> None:
         self.part = part
@@ -159,7 +171,8 @@ class PartRun:
         return self._batch.status != IN_PROGRESS or time.time() >= expires_s
 
     def _read_accounts(self) -> None:
-        """Of a key that may do nothing any more the batches are cancelled; what their providers have answered is still charged."""
+        """Reads the accounts that pay. A key that may do nothing any more has its batches cancelled; what providers answered is
+        still charged."""
         account_id = self._batch.body["account_id"]
         try:
             self._accounts = self._tools.worker.accounts_of(account_id)
@@ -187,7 +200,7 @@ class PartRun:
         self._said = {line: each for line, each in said.items() if not self._journal.is_done(line)}
 
     def _waits(self) -> JSON:
-        """For which providers' batches the part waits, and whether all that it may ask is asked."""
+        """The providers' batches for which the part waits, and whether all its other lines are answered, as fields of the part."""
         unsettled = {each.native.name for line, each in self._said.items() if not self._journal.is_done(line)}
         waits = [name for name in self.part.body.get("waits", ()) if name in self._unread or name in unsettled]
         lines = range(self.part.body["lines"])
@@ -202,7 +215,7 @@ class PartRun:
         for delivery in deliveries:  # what it had put last may be in no document
             known = sum(each == delivery for each, _ in self.part.body["segments"])
             self._tools.blobs.delete(segment_key(self.part.batch_id, self.part.number, delivery, known))
-        charge_dead(self._tools.store, [account.id for account in self._accounts], self.part, left, deliveries)
+        charge_dead(self._tools, self._batch, self._accounts[0], self.part, left, deliveries)
         for line in left:
             for request_id in find_requests(self._tools.store, self.part, line, deliveries):
                 if request_id not in self._journal.begun.get(line, ()):
@@ -240,11 +253,18 @@ class PartRun:
             raise error
 
     def _ask_lines(self) -> None:
-        """In a thread of several: one line after another, those first that were answered."""
+        """What each of several threads does: it settles the lines that a provider's batch answered, then asks others, one after
+        another."""
         batch, tools = self._batch, self._tools
         asking = Asking(
-            *(tools.worker, tools.store, batch.id, batch.body["endpoint"], self._accounts[0], self),
-            *(lambda: self._ends_s - time.monotonic(), MOST_UNCERTAIN),
+            tools.worker,
+            tools.store,
+            batch.id,
+            endpoint=batch.body["endpoint"],
+            account=self._accounts[0],
+            work=self,
+            seconds_left=lambda: self._ends_s - time.monotonic(),
+            most_uncertain=MOST_UNCERTAIN,
         )
         try:
             while found := self._next_line():

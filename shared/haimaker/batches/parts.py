@@ -45,7 +45,7 @@ class Part(NamedTuple):
 
     @property
     def native(self) -> dict[str, list[int]]:
-        """By the names of providers' batches: which of its lines, from 0, are in each."""
+        """The lines of the part, from 0, that are in providers' batches, by the names of these."""
         bits = {name: int(text, 16) for name, text in self.body.get("native", {}).items()}
         return {name: [line for line in range(self.body["lines"]) if each >> line & 1] for name, each in bits.items()}
 
@@ -108,14 +108,15 @@ class PartDirectory(NamedTuple):
     documents: Documents
 
     def add(self, batch_id: str, parts: Sequence[JSON]) -> None:
-        """In the place of those that were added before: a batch that is begun once more may be planned in another way."""
+        """Adds parts, in the place of those that were added before: a batch that is begun once more may be planned in another
+        way."""
         for number, body in enumerate(parts):
             if not self.documents.put(KIND + batch_id, Document(_name(number), body, 0)):
                 found = self.documents.get(KIND + batch_id, _name(number))
                 self.documents.put(KIND + batch_id, Document(_name(number), body, found.version if found else 0))
 
     def get(self, batch_id: str, number: int) -> Part | None:
-        """As it is now."""
+        """The part as it is now; None if it is gone."""
         found = self.documents.get(KIND + batch_id, _name(number))
         return _from_document(batch_id, found) if found else None
 

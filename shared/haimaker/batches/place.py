@@ -18,6 +18,9 @@ class LineWorker(Protocol):
     def accounts_of(self, account_id: str) -> tuple[Account, ...]:
         """A key's account as it is now, and its team's. Raises APIError."""
 
+    def payers(self, operation: str, request: Request, account: Account) -> tuple[Account, ...]:
+        """The accounts that a request is charged to: a key's, its team's and an end user's. Raises APIError."""
+
     def bound(self, operation: str, request: Request, account: Account) -> int:
         """The most that a request may cost, in nano-dollars. Raises APIError."""
 

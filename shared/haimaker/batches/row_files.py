@@ -5,12 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from haimaker.batches import Batch
+from haimaker.batches.ending import describe, error_rows
 from haimaker.batches.journal import OUTPUT, Journal
-from haimaker.batches.lines import ENDS, read_line, split, unanswered_row
+from haimaker.batches.lines import split
 from haimaker.batches.part_run import Tools, find_requests
 from haimaker.batches.parts import Part, lines_key, read_segments
-from haimaker.http.request_ids import new_request_id
-from haimaker.stored_files import BATCH_OUTPUT, FileDescription
 
 
 class RowFiles:
@@ -24,30 +23,19 @@ class RowFiles:
         return Journal(path, part.body["lines"])
 
     def _rows(self, parts: list[Part], kind: str) -> Iterator[bytes]:
-        """Of one kind, in the order of the lines; those of what was not answered are of the error file."""
+        """The rows of one kind, in the order of the lines. Lines that were not answered have theirs in the error file."""
         for part in parts:
             sums = part.sums
             if part.is_done and not (sums.completed if kind == OUTPUT else sums.failed):
                 continue
             with TemporaryDirectory() as folder:
                 journal = self._journal(part, folder)
-                found = journal.rows(kind)
                 if kind == OUTPUT or part.is_done:
-                    yield from (row for _, row in found)
+                    yield from (row for _, row in journal.rows(kind))
                 else:
-                    yield from self._error_rows(part, journal, found)
+                    data = self._tools.blobs.get_range(lines_key(part.batch_id), part.body["start"], part.body["end"])
+                    yield from error_rows(journal, split([data]), self._batch.body["endpoint"], self._ends_as)
                 journal.close()
-
-    def _error_rows(self, part: Part, journal: Journal, failed: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
-        batch, (code, message) = self._batch, ENDS[self._ends_as]
-        number, row = next(failed, (-1, b""))
-        data = self._tools.blobs.get_range(lines_key(batch.id), part.body["start"], part.body["end"])
-        for line, raw in enumerate(split([data])):
-            if line == number:
-                yield row
-                number, row = next(failed, (-1, b""))
-            elif not journal.is_done(line):
-                yield unanswered_row(read_line(raw, batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
 
     def unanswered_nanousd(self, part: Part) -> int:
         """What the requests cost of lines without an answer."""
@@ -77,7 +65,5 @@ class RowFiles:
 
         file_id = str(batch.body[f"{name}_file_id"])
         size = self._tools.files.put(file_id, pieces())
-        named, lasts_s = f"{batch.id}_{name}.jsonl", batch.body["output_lasts_s"]
-        said = FileDescription(named, BATCH_OUTPUT, "application/jsonl", lasts_s)
-        self._tools.files.add(file_id, size, batch.owner, said, batch.body["finalizing_at"])
+        self._tools.files.add(file_id, size, batch.owner, describe(batch, name), batch.body["finalizing_at"])
         return file_id

@@ -5,10 +5,8 @@ whoever goes on finds the same folder, asks again what has no answer, and ends t
 """
 
 import time
-from collections.abc import Container, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Container, Iterable, Iterator
 from threading import Condition
-from typing import BinaryIO
 
 from haimaker.batches import (
     CANCELLED,
@@ -18,13 +16,14 @@ from haimaker.batches import (
     FAILED,
     FINALIZING,
     IN_PROGRESS,
-    VALIDATING,
     Batch,
 )
 from haimaker.batches.asking import Asking
 from haimaker.batches.beginning import check_lines, open_pools, pool_error
+from haimaker.batches.ending import describe, error_rows, keep_unread
+from haimaker.batches.input_file import read_input, write_input
 from haimaker.batches.journal import ERROR, OUTPUT, Journal
-from haimaker.batches.lines import ENDPOINTS, ENDS, LineError, RawLine, read_line, split_at, unanswered_row
+from haimaker.batches.lines import ENDPOINTS, LineError
 from haimaker.batches.native import next_look_s, waits
 from haimaker.batches.native_lines import NativeLines
 from haimaker.batches.pace import Pace
@@ -34,8 +33,8 @@ from haimaker.http.errors import APIError
 from haimaker.http.request_ids import new_request_id
 from haimaker.http.values import JSON, Request, Response
 from haimaker.store import Account
-from haimaker.stored_files import BATCH_OUTPUT, FileDescription, StoredFile, new_id
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
+from haimaker.stored_files import StoredFile, new_id
 
 TELLS_EVERY_S = 1.0
 """How often a batch that runs writes how far it is."""
@@ -49,7 +48,8 @@ class KeyRefused(Exception):
 
 
 class BatchRun:
-    def __init__(self, batch: Batch, place: Place) -> None:
+    def __init__(self, batch: Batch, place: Place, late: Collection[str] = ()) -> None:
+        """`late` is what an earlier run of this process left."""
         self.batch, self._place = batch, place
         self._directory = place.directory
         self._folder = place.folder / batch.id
@@ -60,8 +60,8 @@ class BatchRun:
         self._cancelled = False
         self._pace = Pace()
         self._error: Exception | None = None
-        self._late: set[str] = set()
-        """Requests of a process that died, whose records were not there yet."""
+        self.late = set(late)
+        """Requests whose records were not there yet: of a process that died, or of when the store failed."""
 
     def run(self) -> bool:
         """Returns when the batch has ended, or the gateway stops; True if it waits for a provider's batch. Raises StoreUnavailable,
@@ -69,15 +69,26 @@ class BatchRun:
         if not self._read_accounts():
             return False
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.batch.status == VALIDATING and not self._is_cancelled and not self._begin():
-            return False
+        if self.batch.body["in_progress_at"] is None:
+            if self._is_cancelled:
+                self._end_unread()
+                return False
+            if not self._begin():
+                return False
         if self.batch.status != FINALIZING:
             self._journal = Journal(self._folder / "journal", self.batch.body["total"])
-            ends_as = self._work()
+            try:
+                ends_as = self._work()
+            except Exception as error:
+                self._leave(error)
+                raise
             if ends_as is None:
                 return not self._place.stopping.is_set()
             status = CANCELLING if ends_as == CANCELLED else FINALIZING
             self.tell(status=status, finalizing_at=int(time.time()), ends_as=ends_as)
+        if self.batch.has_ended:  # by somebody else, who took its work to be over
+            self.forget()
+            return False
         self._end(self.batch.body["ends_as"])
         return False
 
@@ -93,7 +104,7 @@ class BatchRun:
 
     @property
     def _is_cancelled(self) -> bool:
-        return self._cancelled or self.batch.status == CANCELLING
+        return self._cancelled or self.batch.status == CANCELLING or self.batch.has_ended
 
     def account(self) -> Account:
         """The key's, also of one that may do nothing any more, or is not there."""
@@ -138,8 +149,8 @@ class BatchRun:
         file = self._place.files.get(self.batch.owner, self.batch.body["input_file_id"])
         if file is None:
             return self._fail([LineError("file_not_found", "The input file is gone.").to_json()])
-        _copy(self._place.files.pieces(file), self._folder / "input.jsonl")
-        checked = check_lines(self._raw_lines(), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
+        write_input(self._folder, self._place.files.pieces(file))
+        checked = check_lines(read_input(self._folder), self.batch.body["endpoint"], self._bound, lambda: self.is_stuck)
         if self.is_stuck:
             return False
         if checked.errors:
@@ -153,6 +164,7 @@ class BatchRun:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             output_file_id=new_id(FILE_PREFIX, now_s),
             error_file_id=new_id(FILE_PREFIX, now_s),
         )
@@ -185,7 +197,7 @@ class BatchRun:
         self._close_pools()
         fields = {"object": "list", "data": errors}
         self.batch = self._directory.change(self.batch, status=FAILED, failed_at=int(time.time()), errors=fields)
-        self._forget()
+        self.forget()
         return False
 
     # Asking.
@@ -269,12 +281,23 @@ class BatchRun:
         journal, batch, place = self.journal(), self.batch, self._place
         asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self)
         asked_before = tuple(journal.begun.get(number, ()))
-        self._late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
+        self.late.difference_update(asked_before)  # those that have their records by now are in the line's sum
+        self.late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}
         asked = asking.ask(number, raw, asked_before)
+        self.late.update(asked.late)
         if asked.outcome:
-            journal.finish(number, asked.outcome, asked.row)
+            journal.finish_with_room(number, asked.outcome, asked.row, self._place.stopping)
         else:
             self._extra_nanousd += asked.cost_nanousd
+
+    def _leave(self, error: Exception) -> None:
+        """Asks nothing more, and waits for what is being asked, so that who goes on has all answers and the journal for itself."""
+        self._error = self._error or error
+        with self._changed:
+            while self._asking and not self._place.stopping.is_set():
+                self._changed.wait(TELLS_EVERY_S / 2)
+            if not self._asking:
+                self.journal().close()
 
     def begin_line(self, number: int, tries: int) -> str:
         request_id = new_request_id()
@@ -319,13 +342,22 @@ class BatchRun:
         self._close_pools()
         ids = {"output_file_id": output and output.id, "error_file_id": error and error.id}
         self.tell(status=ends_as, **ids, **{f"{ends_as}_at": int(time.time())})
-        self._forget()
+        self.forget()
+
+    def _end_unread(self) -> None:
+        """Of a batch that was cancelled before its lines were read."""
+        now_s = int(time.time())
+        self.tell(finalizing_at=now_s, error_file_id=self.batch.body["error_file_id"] or new_id(FILE_PREFIX, now_s))
+        self._close_pools()
+        told = keep_unread(self._place.files, self.batch, CANCELLED, self.batch.body["error_file_id"])
+        self.tell(status=CANCELLED, cancelled_at=now_s, **told)
+        self.forget()
 
     def _late_nanousd(self) -> int:
         """What requests cost of lines without an answer, and those whose records came late: those of a process that died, once they
         count as lost."""
-        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self._late else 0)
-        for request_id in self._late.union(*self.journal().begun.values()):
+        cost_nanousd, give_up_s = 0, time.monotonic() + (LATE_RECORDS_S if self.late else 0)
+        for request_id in self.late.union(*self.journal().begun.values()):
             while (record := self._place.store.record(request_id)) is None and time.monotonic() < give_up_s:
                 time.sleep(0.1)
             cost_nanousd += record.cost_nanousd if record else 0
@@ -338,28 +370,16 @@ class BatchRun:
         if not size:
             self._place.files.forget(file_id)
             return None
-        said = FileDescription(
-            f"{self.batch.id}_{kind}.jsonl", BATCH_OUTPUT, "application/jsonl", self.batch.body["output_lasts_s"]
-        )
-        return self._place.files.add(file_id, size, self.batch.owner, said, self.batch.body["finalizing_at"])
+        return self._place.files.add(file_id, size, self.batch.owner, describe(self.batch, kind), self.batch.body["finalizing_at"])
 
     def _error_rows(self, ends_as: str) -> Iterator[bytes]:
-        """Of what failed, and of what was not asked, in the order of the lines."""
-        journal = self.journal()
-        failed = journal.rows(ERROR)
+        """The rows of lines that failed or were not asked, in the order of the lines."""
         if ends_as == COMPLETED:
-            yield from (row for _, row in failed)
-            return
-        code, message = ENDS[ends_as]
-        number, row = next(failed, (-1, b""))
-        for line, raw in enumerate(self._lines()):
-            if line == number:
-                yield row
-                number, row = next(failed, (-1, b""))
-            elif not journal.is_done(line):
-                yield unanswered_row(read_line(raw, self.batch.body["endpoint"]).custom_id, new_request_id(), code, message) + b"\n"
+            return (row for _, row in self.journal().rows(ERROR))
+        return error_rows(self.journal(), self._lines(), self.batch.body["endpoint"], ends_as)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Leaves nothing of what only the work on it needs."""
         self._directory.close(self.batch)
         if self._journal:
             self._journal.close()
@@ -372,22 +392,4 @@ class BatchRun:
         return self._journal
 
     def _lines(self) -> Iterator[bytes]:
-        return (line.data for line in self._raw_lines())
-
-    def _raw_lines(self) -> Iterator[RawLine]:
-        path = self._folder / "input.jsonl"
-        if path.exists():  # a batch may be cancelled before it begins
-            with path.open("rb") as file:
-                yield from split_at(_read(file))
-
-
-def _copy(pieces: Iterable[bytes], path: Path) -> None:
-    coming = path.with_name(".coming")
-    with coming.open("wb") as file:
-        file.writelines(pieces)
-    coming.replace(path)
-
-
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(256 * 1024):
-        yield piece
+        return (line.data for line in read_input(self._folder))

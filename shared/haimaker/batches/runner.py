@@ -64,7 +64,13 @@ class BatchRunner:
         if self._found_place is None:
             directory = BatchDirectory(self._store.documents, _name_of(self._folder))
             self._found_place = Place(
-                *(self._store, directory, self._files, self._folder, self._worker, self._tasks.put, self._stopping)
+                self._store,
+                directory,
+                self._files,
+                folder=self._folder,
+                worker=self._worker,
+                put_task=self._tasks.put,
+                stopping=self._stopping,
             )
         return self._found_place
 
@@ -186,12 +192,18 @@ class BatchRunner:
                 self._observer.exception(error)
 
     def _run(self, batch: Batch) -> None:
-        """Works on a batch until it has ended, also where the store or the folder fails for a while."""
-        pause_s = FIRST_PAUSE_S
+        """Works on a batch until it has ended, also where the store or the folder fails for a while. It may have ended since it was
+        read: it is read again, when nobody else works on it any more."""
+        pause_s, late = FIRST_PAUSE_S, set[str]()
         try:
             while not self._stopping.is_set():
-                self._runs[batch.id] = run = BatchRun(batch, self._place)
                 try:
+                    now = self.directory.get(batch.owner, batch.id)
+                    self._runs[batch.id] = run = BatchRun(now or batch, self._place, late)
+                    late = run.late
+                    if now is None or now.has_ended:
+                        run.forget()
+                        return
                     self._waiting.discard(batch.id)
                     if run.run():
                         self._waiting.add(batch.id)
@@ -204,11 +216,6 @@ class BatchRunner:
                     self._observer.exception(error)
                 self._stopping.wait(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-                with suppress(StoreUnavailable):
-                    now = self.directory.get(batch.owner, batch.id)
-                    if now is None or now.has_ended:
-                        return
-                    batch = now
         finally:
             self._running.pop(batch.id, None)
             self._runs.pop(batch.id, None)

@@ -6,7 +6,7 @@ batch that it ends, and who takes a part looks at the batch after that is writte
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from haimaker.batches import (
@@ -20,7 +20,8 @@ from haimaker.batches import (
     VALIDATING,
     Batch,
 )
-from haimaker.batches.beginning import check_lines, open_pools, pool_error
+from haimaker.batches.beginning import Checked, check_lines, open_pools, pool_error
+from haimaker.batches.ending import keep_unread
 from haimaker.batches.heart import LEASE_S, Heart
 from haimaker.batches.journal import ERROR, OUTPUT
 from haimaker.batches.lines import ENDPOINTS, LineError, RawLine, split_at
@@ -37,7 +38,7 @@ from haimaker.http.values import JSON, Request
 from haimaker.store import Account, StoreUnavailable
 from haimaker.stored_files import FOLDER as FILES_FOLDER
 from haimaker.stored_files import ID_PREFIX as FILE_PREFIX
-from haimaker.stored_files import new_id
+from haimaker.stored_files import StoredFile, new_id
 
 CHECKS_UNTIL_S = 60.0
 """Of its time, what a function keeps that reads the lines of a batch; a fifth, where that is less."""
@@ -54,7 +55,7 @@ def _is_over(batch: Batch) -> bool:
 
 
 class Steps:
-    """Of one message."""
+    """What a function does for one message of the queue."""
 
     def __init__(self, tools: Tools, workers: int, seconds_left: Callable[[], float], heart: Heart) -> None:
         self._tools, self._workers, self._seconds_left, self._heart = tools, workers, seconds_left, heart
@@ -190,32 +191,24 @@ class Steps:
         """Reads all lines and puts their worst case aside before any is asked."""
         accounts = self._accounts(batch)
         if batch.status == CANCELLING or accounts is None:
-            self._tell_end(batch, CANCELLED)
+            file_id = batch.body["error_file_id"] or new_id(FILE_PREFIX, time.time())
+            batch = self._directory.change(batch, finalizing_at=int(time.time()), error_file_id=file_id)
+            self._tell_end(batch, CANCELLED, **keep_unread(self._tools.files, batch, CANCELLED, file_id))
             return
         file = self._tools.files.get(batch.owner, batch.body["input_file_id"])
         if file is None:
             self._fail(batch, [LineError("file_not_found", "The input file is gone.").to_json()])
             return
-        self._tools.blobs.copy(f"{FILES_FOLDER}/{file.id}", lines_key(batch.id), "application/jsonl")
-        cutter = Cutter()
-        operation, late_s = ENDPOINTS[batch.body["endpoint"]], min(CHECKS_UNTIL_S, self._seconds_left() / 5)
-        checked = check_lines(
-            self._cut(cutter, self._tools.blobs.pieces(lines_key(batch.id))),
-            batch.body["endpoint"],
-            lambda body: self._tools.worker.bound(operation, Request("", body=body), accounts[0]),
-            lambda: self._seconds_left() < late_s,
-        )
+        cutter, late_s = Cutter(), min(CHECKS_UNTIL_S, self._seconds_left() / 5)
+        checked = self._check(batch, file, accounts[0], cutter, late_s)
         errors = checked.errors
-        if not errors and self._seconds_left() < late_s:
-            errors = [LineError("validation_timeout", "The lines could not be read in the time of a function.").to_json()]
         if not errors:
             batch, errors = self._put_aside(batch, accounts, checked.most_nanousd, late_s)
         if errors:
             self._fail(batch, errors)
             return
-        lanes = max(1, min([self._workers, len(cutter.parts), *halves(account.parallel_limit for account in accounts)]))
         native = NativeSteps(self._tools, self._seconds_left).plan(
-            *(batch, checked.total, accounts[0], cutter.parts, lambda: self._seconds_left() < late_s)
+            batch, checked.total, accounts[0], cutter.parts, is_late=lambda: self._seconds_left() < late_s
         )
         self._parts.add(batch.id, cutter.parts)
         now_s = time.time()
@@ -224,18 +217,39 @@ class Steps:
             status=IN_PROGRESS,
             in_progress_at=int(now_s),
             total=checked.total,
+            model=checked.model,
             parts=len(cutter.parts),
-            lanes=lanes,
+            lanes=max(1, min([self._workers, len(cutter.parts), *halves(account.parallel_limit for account in accounts)])),
             native=native,
             output_file_id=new_id(FILE_PREFIX, now_s),
             error_file_id=new_id(FILE_PREFIX, now_s),
             taken_until=0,
         )
-        message = Message(batch.owner, batch.id)
-        if native:
+        self._send_first(batch, cutter.parts)
+
+    def _check(self, batch: Batch, file: StoredFile, account: Account, cutter: Cutter, late_s: float) -> Checked:
+        """Reads all lines, which are cut into parts as they come. Raises BlobError."""
+        self._tools.blobs.copy(f"{FILES_FOLDER}/{file.id}", lines_key(batch.id), "application/jsonl")
+        operation = ENDPOINTS[batch.body["endpoint"]]
+        checked = check_lines(
+            self._cut(cutter, self._tools.blobs.pieces(lines_key(batch.id))),
+            batch.body["endpoint"],
+            lambda body: self._tools.worker.bound(operation, Request("", body=body), account),
+            lambda: self._seconds_left() < late_s,
+        )
+        if not checked.errors and self._seconds_left() < late_s:
+            late = LineError("validation_timeout", "The lines could not be read in the time of a function.")
+            return checked._replace(errors=[late.to_json()])
+        return checked
+
+    def _send_first(self, batch: Batch, parts: Sequence[JSON]) -> None:
+        """Has providers' batches followed, and the first part of each lane begun of which not all is asked there."""
+        message, lanes = Message(batch.owner, batch.id), batch.body["lanes"]
+        if batch.body["native"]:
             self._queue.send(message._replace(is_follow=True))
         for lane in range(lanes):
-            for number in [each for each in range(lane, len(cutter.parts), lanes) if not cutter.parts[each]["asked"]][:1]:
+            number = next((each for each in range(lane, len(parts), lanes) if not parts[each]["asked"]), None)
+            if number is not None:
                 self._queue.send(message._replace(part=number))
 
     def _accounts(self, batch: Batch) -> tuple[Account, ...] | None:
@@ -298,9 +312,11 @@ class Steps:
         ends_as = COMPLETED if is_done else CANCELLED if status == CANCELLING else EXPIRED
         for account_id in taken.body["pools"]:
             self._tools.store.charge_lost(account_id, time.time())
+        balance = self._tools.store.get(batch.body["account_id"])
+        account = balance.account if balance else Account(batch.body["account_id"], "", 0)
         for part in parts:
             if not part.is_done:
-                charge_dead(self._tools.store, taken.body["pools"], part, range(part.body["lines"]), part.body["unclean"])
+                charge_dead(self._tools, taken, account, part, range(part.body["lines"]), part.body["unclean"])
         rows = RowFiles(self._tools, taken, ends_as)
         output, error = rows.store("output", parts, OUTPUT), rows.store("error", parts, ERROR)
         extra_nanousd = sum(rows.unanswered_nanousd(part) for part in parts if not part.is_done)

@@ -11,7 +11,7 @@ from haimaker.stored_files import owner_of
 
 PAGE = 100
 MOST_SUCCESSORS = 8
-"""That one batch may see."""
+"""How often the key of one batch may be made anew."""
 
 
 def take_pools(store: Store, account: Account) -> dict[str, int]:

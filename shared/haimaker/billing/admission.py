@@ -51,7 +51,11 @@ def _reserve_with_retry(store: Store, reservation: Reservation) -> Granted | Den
     except StoreThrottled:
         raise
     except StoreUnavailable:
-        return store.reserve(reservation)
+        try:
+            return store.reserve(reservation)
+        except StoreThrottled as error:
+            error.untouched = False  # the first try may have been carried out
+            raise
 
 
 def release(store: Store, reservations: Sequence[Reservation]) -> None:

@@ -18,9 +18,9 @@ class Affordable(NamedTuple):
     """What the rest of a budget still pays for."""
 
     output_tokens: int | None = None
-    """Of each choice; None where the client limits them itself."""
+    """Output tokens of each choice; None where the client limits them itself."""
     tool_calls: int | None = None
-    """Of the provider's own tools, where it takes a limit of them."""
+    """Calls of the provider's own tools, where it takes a limit of them."""
 
 
 NO_LIMITS = Affordable()
@@ -32,9 +32,9 @@ class CostBound:
 
     amount_nanousd: int
     tokens: int
-    """Of the tokens per minute; an estimate, settled by what was used."""
+    """What is taken of the tokens per minute: an estimate, settled by what was used."""
     prompt_tokens: int = 0
-    """Those of them that the prompt has."""
+    """The tokens of the prompt among them."""
 
     def tokens_within(self, limit: int | None) -> int:
         """What is reserved of a limit per minute: an answer may fill it, and is not refused for being longer. A prompt is."""
@@ -103,7 +103,7 @@ def _affordable_at(request: OperationRequest, attempt: Attempt, remaining_nanous
 
 
 def _max_cost_nanousd(request: OperationRequest, attempt: Attempt, default: int) -> int | None:
-    """Of all calls that it takes together; None where the price is not known."""
+    """The most that all calls of a request may cost together; None where the price is not known."""
     found = [
         (costs.max_cost_nanousd(part.max_usage(attempt, default), attempt.model_info), number)
         for part, number in request.alike_parts(attempt)

@@ -12,12 +12,13 @@ from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.store import Record, Reservation, Store, ledger
 from haimaker.store.documents import Document
+from haimaker.store.windows import window_start
 
 KIND = "background"
 """Of the documents, and of the events by which a function has them seen to: the id of a request, or ALL."""
 ALL = "*"
 TRIES = 5
-"""Of a change that meets others."""
+"""How often a change is tried that meets others."""
 
 
 @dataclass(slots=True)
@@ -82,16 +83,25 @@ def load_all(store: Store) -> Sequence[PendingRequest]:
     return [_from_document(store, found) for found in store.documents.all(KIND)]
 
 
-def refund_lost(store: Store, request_id: str) -> None:
-    """Gives back what a request was charged too much as lost, where its outcome was noted since. Where an account is written to at
-    the same moment it is left to the next reconciliation."""
+def refund_lost(store: Store, request_id: str) -> bool:
+    """Gives back what a request was charged too much as lost, where its outcome was noted since; to the window of a budget that
+    was charged, or to none. Returns whether there was any. What an account that is written to all the time is not given back is
+    left to the next reconciliation."""
     lost = store.record(request_id)
     outcome = ledger.outcome_of_lost(lost) if lost else None
     if lost is None or outcome is None or not store.amend(outcome):
-        return
+        return False
+    difference = outcome.cost_nanousd - lost.cost_nanousd
     for account_id in {lost.account_id, *lost.detail.get("charged", ())}:
-        if balance := store.get(account_id):
-            store.correct(account_id, balance.total_spend_nanousd, outcome.cost_nanousd - lost.cost_nanousd)
+        for _ in range(TRIES):
+            balance = store.get(account_id)
+            if balance is None:
+                break
+            began_s = window_start(balance.account.budget_window, balance.window_end_s)
+            earlier = difference if lost.detail["deadline_s"] < began_s else 0
+            if store.correct(account_id, balance.total_spend_nanousd, difference, earlier):
+                break
+    return True
 
 
 def seems_lost(record: Record | None) -> bool:

@@ -36,8 +36,15 @@ def reservations_for(
     ids = tuple(account.id for account in accounts) if len(accounts) > 1 else ()
     return [
         Reservation(
-            *(request_id, account.id, account.version, most.amount_nanousd, most.tokens_within(account.tpm_limit)),
-            *(now_s, deadline_s, ids, model_holds(account, names, attempts, full_name, bound)),
+            request_id,
+            account.id,
+            account.version,
+            amount_nanousd=most.amount_nanousd,
+            tokens=most.tokens_within(account.tpm_limit),
+            now_s=now_s,
+            deadline_s=deadline_s,
+            billed=ids,
+            models=model_holds(account, names, attempts, full_name, bound),
             alerts_at=account.alerts_at,
             pool=pool,
         )

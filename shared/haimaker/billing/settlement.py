@@ -94,6 +94,8 @@ class Settlement:
     first_token_s: float | None = None
     """When the first chunk came that has text, reasoning or a call in it."""
     store_failed: bool = False
+    has_earlier: bool = False
+    """Whether the store had a record of it already: it was charged as lost, for one."""
     alerts: tuple[BudgetAlert, ...] = ()
     """Soft budgets that were reached with it."""
     extra: list[Reservation] = field(default_factory=list)
@@ -105,9 +107,12 @@ class Settlement:
         with self._lock:
             if self.record is None:
                 self.record = self._record(status, now_s, error)
-                used = 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
-                self._store(self.record, used)
+                self._store(self.record, self.tokens_used())
             return self.record
+
+    def tokens_used(self) -> int:
+        """The tokens that count against the minute's limit."""
+        return 0 if self.reservation.answered else sum(tokens.prompt + tokens.completion for tokens in self._tokens())
 
     def outline(self) -> Record:
         """What the record would be if it was settled now."""
@@ -209,7 +214,7 @@ class Settlement:
                 if tries == STORE_TRIES:
                     return
             else:
-                self.store_failed = False
+                self.store_failed, self.has_earlier = False, settled is None
                 self.alerts = settled.alerts if settled else ()
                 admission.release(self.store, self.extra)
                 return

@@ -51,7 +51,7 @@ class ContentLogging:
         return account.log_content or account.metadata.get("log_content") is True
 
     def responses(self) -> "ResponseStore | None":
-        """Where responses are stored that their provider does not store; None where the deployer does not allow it."""
+        """The store of responses that their provider does not store; None where the deployer does not allow it."""
         if self._responses is None and self.is_allowed:
             from haimaker.content.responses import response_store
 

@@ -22,7 +22,7 @@ from haimaker.store import Record
 MAX_WAITING = 100
 """How many conversations may be open or wait to be written at a time."""
 MAX_ENTRY_BYTES = 64 * 2**20
-"""Of an entry that is read again."""
+"""The most bytes of an entry that is read again."""
 PREFIX = "content"
 """The first name of the keys in a bucket, which is all of it that the function may write."""
 TIMEOUTS = Timeouts(connect_s=2, first_byte_s=4, between_s=4)

@@ -20,7 +20,7 @@ from haimaker.settings.settings import Settings
 from haimaker.store import Record
 
 MAX_BYTES = 4_000_000
-"""Of a response and its conversation; a longer one is not stored."""
+"""The most bytes of a response and its conversation; a longer one is not stored."""
 MAX_PARTS = 2_000
 MAX_EVENT_BYTES = MAX_REQUEST_BYTES = 64 * 2**20
 """Of a stream's events that are written at a time, and of a request."""

@@ -24,7 +24,7 @@ class ProcessCredentials:
     access: Mapping[str, ProviderConnection] = field(repr=False)
     accounts: Mapping[str, ProviderAccount]
     file: Path | None = None
-    """Where what is added goes; None where nothing may be added."""
+    """The file to which credentials are added; None where none may be."""
     from_file: frozenset[str] = frozenset()
     """Variables that stand in it; the process was given the others."""
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -70,8 +70,14 @@ def write_variable(file: Path, variable: str, value: str) -> None:
         setting = re.compile(rf"\s*(?:export\s+)?{re.escape(variable)}\s*=")
         kept = [line for line in lines if not setting.match(line)]
         number, name = mkstemp(dir=file.parent, prefix=f"{file.name}.")  # which only its owner may read
-        with os.fdopen(number, "w", encoding="utf-8") as new:
-            new.write("".join(f"{line}\n" for line in (*kept, f"{variable}='{value}'")))
-        os.replace(name, file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file.name} can't be written: {type(error).__name__}.") from None
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as new:
+                new.write("".join(f"{line}\n" for line in (*kept, f"{variable}='{value}'")))
+            os.replace(name, file)
+        except OSError:  # a full disk: no part of what it holds is to stay in another file
+            os.unlink(name)
+            raise
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file.name} can't be written: it is no text in UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(f"{file.name} can't be written: {error.strerror}.") from None

@@ -116,12 +116,12 @@ def _cut_to_limit(message: JSON, body: JSON) -> tuple[JSON, str]:
 
 
 def _words(text: str) -> Iterator[str]:
-    """One by one: a long text's at once would hold up all other threads."""
+    """The words of a text, one by one: all of a long text's at once would hold up other threads."""
     return (found[0] for found in re.finditer(r"\s*\S+|\s+$", text))
 
 
 def _count_words(text: str) -> int:
-    """As many as `_words` gives, without holding up other threads for as long as a long text takes."""
+    """The number of words that `_words` gives, counted in slices, so that a long text holds up no other thread."""
     count = int(text[-1:].isspace())
     for start in range(0, len(text), SLICE):
         count += len(text[start : start + SLICE].split())

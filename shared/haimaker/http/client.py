@@ -67,7 +67,7 @@ class Timeouts:
     first_byte_s: float = 590.0
     between_s: float = 590.0
     end_s: float = float("inf")
-    """Of the whole call, monotonic."""
+    """The end of the whole call, monotonic."""
 
 
 class CancelToken:
@@ -243,7 +243,11 @@ def _exchange(connection: http.client.HTTPConnection, head: bytes, request: Upst
     call.begin(connection.sock)
     send(connection.sock, head, request.body)
     answer = Answer(connection.sock, call.cancel, method=request.method)
-    answer.begin()
+    try:
+        answer.begin()
+    except BaseException:
+        answer.close()  # else its end may be a traceback on stderr: https://docs.python.org/3/whatsnew/3.13.html#io
+        raise
     call.reader = answer.reader
     return answer
 

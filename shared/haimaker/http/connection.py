@@ -21,7 +21,7 @@ most of Unicode in it takes 3 ms of a start to compile."""
 
 
 def encode_head(method: str, target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
-    """Of a request whose body has so many bytes. Raises ValueError for what no head can hold."""
+    """The head of a request whose body has `length` bytes. Raises ValueError for a character that no head can hold."""
     lines = [f"{method} {target} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
     if UNSAFE_IN_TARGET.search(target) or UNSAFE.search("".join(lines)):
         raise ValueError("There is a character in the request that no head of HTTP can hold.")

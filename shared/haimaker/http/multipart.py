@@ -145,5 +145,6 @@ def encode(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, Uploade
 
 
 def _quoted(text: str) -> str:
-    """As browsers do: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data"""
+    """A name escaped as browsers do it:
+    https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data"""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

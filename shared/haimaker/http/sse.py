@@ -18,7 +18,7 @@ _to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 _to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 MAX_EVENT_BYTES = 64 * 2**20
-"""Of one event; the largest hold an image in base64."""
+"""The most bytes of one event; the largest hold an image in base64."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 

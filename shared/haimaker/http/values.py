@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from haimaker.lean_dataclasses import dataclass, field
 
 JSON = dict[str, Any]
+ANTHROPIC = "anthropic-version"
+"""The header by which Anthropic's clients are known."""
 
 
 class ProviderAnswer(NamedTuple):
@@ -65,9 +67,9 @@ class Request:
     pieces: Iterator[bytes] | None = field(default=None, repr=False)
     """The body as it comes, in place of `body`, where the operation and the server take it so."""
     batch: BatchLine | None = None
-    """Of what line of a batch it is, where nobody waits for it."""
+    """The line of a batch that it is, where nobody waits for it."""
     allowed_ids: Collection[str] = ()
-    """Of what is kept in the account at a provider, that every client may name."""
+    """Ids of what is kept in the account at a provider, which every client may name."""
     upload: Callable[[str], bytes] = _no_upload
     """Reads a file that the client uploaded before, by its id. Raises APIError; LookupError where there are no uploads."""
 
@@ -87,7 +89,7 @@ class AttemptTimeouts(NamedTuple):
     total_s: float = float("inf")
     first_byte_s: float = float("inf")
     between_s: float = float("inf")
-    """From one piece of an answer to the next."""
+    """The longest wait from one piece of an answer to the next."""
 
     def capped_by(self, outer: "AttemptTimeouts") -> "AttemptTimeouts":
         """The shorter of each two timeouts."""
@@ -141,7 +143,7 @@ class StreamEvent(NamedTuple):
     template: object | None = None
     """The same object in chunks that differ in their text only, so that a check of one holds for the others."""
     text_bytes: int = 0
-    """Of the text of a chunk that has a template."""
+    """The bytes of the text of a chunk that has a template."""
     so_far: JSON | None = None
     """Of a provider that counts a prompt at the begin: OpenAI's `usage` as it was told then, for a stream that is cut."""
 

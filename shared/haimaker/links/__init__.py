@@ -29,7 +29,7 @@ MAX_UPLOAD_BYTES = 100_000_000
 EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/svg+xml": ".svg"}
 """By content type, the end of a file's name, so that a link shows what it leads to."""
 MAX_UPLOADS = 20
-"""Of one key at a time."""
+"""The most uploads of one key at a time."""
 RANDOM_BYTES, RANDOM_LENGTH, OWNER_BYTES = 15, 20, 9
 """Of the id of an upload: random bytes, their length in base64, and the bytes of a hash that say whose it is."""
 ID = re.compile(r"[A-Za-z0-9_-]{32}(\.[a-z]{3,4})?")

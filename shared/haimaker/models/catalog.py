@@ -17,10 +17,10 @@ INPUT_ONLY_MODES = frozenset({"embedding", "moderation", "rerank"})
 
 
 class Place(NamedTuple):
-    """Where a provider is called, as far as its prices depend on it."""
+    """The place where a provider is called, as far as prices depend on it."""
 
     region: str = ""
-    """Of AWS, or Google's location."""
+    """The region of AWS, or Google's location."""
     host: str = ""
 
 
@@ -130,7 +130,7 @@ class ModelInfo:
         return replace(self, rates={**fees, **self.rates}) if fees and calls_tools else self
 
     def at(self, place: Place) -> "ModelInfo":
-        """These facts with the prices that hold where the model is called. Before `with_prices`."""
+        """These facts with the prices that hold where the model is called. Called before `with_prices`."""
         known = self.table and _find_row_info(self.table, self.provider, self.model)
         return _at(self.table, self.provider, self.model, place) if self.table and self is known else self._at(place)
 
@@ -267,7 +267,7 @@ def _find_row_info(table: Table, provider: str, model: str) -> ModelInfo | None:
 
 @lru_cache(maxsize=256)
 def _at(table: Table, provider: str, model: str, place: Place) -> ModelInfo:
-    """Of a line of the table, whose look-up is cached as well."""
+    """The facts of a line of the table with the prices of a place, cached as the look-up of the line is."""
     found = _find_row_info(table, provider, model)
     assert found is not None
     return found._at(place)

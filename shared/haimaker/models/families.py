@@ -108,26 +108,30 @@ CLAUDE = (
 # https://platform.openai.com/docs/guides/latest-model#parameter-compatibility, …/guides/reasoning: since GPT-5.1 a model samples as
 # it is told while it does not think, which is the default up to GPT-5.4. None takes `stop` while it thinks, as GPT-5 says itself:
 # https://github.com/huggingface/smolagents/issues/1671. Since GPT-5.4 OpenAI's chat completions have functions with the effort
-# `none` only, and Responses have both: https://github.com/openai/openai-openapi/issues/541.
+# `none` only, and Responses have both: https://github.com/openai/openai-openapi/issues/541. Since GPT-6.1 they have none at all:
+# https://developers.openai.com/api/docs/models/gpt-6.1-terra.
 GPT = (
     Family(
         "gpt",
-        r"gpt-(?:(?:[5-9]|[1-9]\d)(?!\d)|chat-latest|daybreak|rosalind)",
+        r"gpt-(?:(?:[5-9]|[1-9]\d)(?!\d)|chat-latest|daybreak|rosalind)|chat-latest",
         limit_name="max_completion_tokens",
-        thinks=UNASKED,
+        thinks=ALWAYS,
+        efforts=UP_TO_MAX_AT_LEAST_LOW,
         thinking_drops=SAMPLING,
         thinking_refuses=(*LOGPROBS, "stop"),
-        effort_with_tools="none",
+        tools_need_responses=True,
     ),
-    Family("gpt-6", r"gpt-6(?!\d)", efforts=UP_TO_MAX),
-    # …/models/gpt-6-astra: its reasoning can't be turned off.
+    # …/guides/deployment-checklist#configure-reasoningeffort
+    Family("gpt-6.1", r"gpt-[56](?!\d)", thinks=UNASKED, efforts=UP_TO_MAX, effort_with_tools="none"),
+    Family("gpt-6", r"gpt-(?:5(?!\d)|6(?![.-]?\d))", tools_need_responses=False),
+    # …/models/gpt-6-astra, …/models/gpt-6.2-sol, …/models/gpt-6-cyber: their reasoning can't be turned off.
     Family(
         "gpt-6-astra",
-        r"gpt-6(?:[.-]\d)?-(?:astra|rosalind)|gpt-6[.-]1-sol|gpt-rosalind",
+        r"gpt-6(?:[.-]\d)?-(?:astra|cyber|rosalind)|gpt-5[.-]6-cyber|gpt-6[.-][1-9]-sol|gpt-rosalind",
         thinks=ALWAYS,
         efforts=UP_TO_MAX_AT_LEAST_LOW,
     ),
-    Family("gpt-5.5", r"gpt-5[.-][2-9](?!\d)", efforts=UP_TO_XHIGH),
+    Family("gpt-5.5", r"gpt-5[.-][1-5](?!\d)", efforts=UP_TO_XHIGH),
     Family("gpt-5.4", r"gpt-5[.-][1-4](?!\d)", thinks=ASKED),
     Family("gpt-5.3", r"gpt-5[.-][1-3](?!\d)", effort_with_tools=""),
     Family("gpt-5.1", r"gpt-5[.-]1(?!\d)", efforts={**UP_TO_XHIGH, "xhigh": "high", "max": "high"}),
@@ -149,8 +153,9 @@ GPT = (
         responses_only=True,
     ),
     Family("gpt-5-pro", r"gpt-5-pro", efforts=dict.fromkeys(EFFORTS, "high")),
-    Family("gpt-daybreak", r"gpt-daybreak", responses_only=True),
-    Family("gpt-chat", r"gpt-(?:\d+(?:[.-]\d)?-.*)?chat", thinks=NEVER),
+    Family("gpt-daybreak", r"gpt-daybreak", thinks=UNASKED, efforts=UP_TO_MAX, responses_only=True),
+    # …/models/chat-latest: it thinks as it likes, and takes no other effort.
+    Family("gpt-chat", r"gpt-(?:\d+(?:[.-]\d)?-.*)?chat|chat-latest", thinks=NEVER, tools_need_responses=False),
     Family("gpt-4", r"(?:chat)?gpt-(?:3|4|audio)", thinks=NEVER),
     # https://platform.openai.com/docs/guides/structured-outputs: older models know JSON mode only.
     Family("gpt-3.5", r"gpt-3\.?5|gpt-4(?:$|-(?:turbo|32k|vision|0314|0613|1106|0125))", schema=False),
@@ -199,6 +204,8 @@ GEMINI = (
         mixes_tools=True,
         bills_searches=True,
     ),
+    # …/docs/thinking: these two as hard as `xhigh`.
+    Family("gemini-4-neon", r"gemini-4-(?:hydrogen|neon)", efforts={**UP_TO_XHIGH, "none": "low"}),
     Family("gemini-3-flash", r"gemini-(?:3(?:\.[0-6])?-flash|.*flash-lite)", efforts=GEMINI_LEVELS),
     Family("gemini-3-pro", r"gemini-3-pro", efforts={**UP_TO_HIGH, "medium": "high"}),
     # …/docs/structured-output#structured_outputs_with_tools, …/docs/pricing: both since the third generation.
@@ -286,7 +293,7 @@ GROK = (
     Family("grok-multi-agent", r"grok-.*multi-agent", efforts=UP_TO_XHIGH, responses_only=True),
     Family("grok-stt", r"grok-stt"),
 )
-# https://docs.mistral.ai/capabilities/reasoning
+# https://docs.mistral.ai/inference/conversations/reasoning: Large 4 always thinks, the others when they are told to.
 MISTRAL = (
     Family("mistral", r"mistral|ministral|pixtral|codestral|devstral|open-mi[sx]tral|mixtral|voxtral", thinks=NEVER),
     Family(
@@ -294,6 +301,11 @@ MISTRAL = (
         r"mistral-(?:small(?!-(?:2[45]|24b|3\.))|medium(?!-2[0-5])|large-(?:[4-9]|[1-9]\d(?!\d)|2[6-9])|code-agent|vibe)",
         thinks=ASKED,
         efforts=_efforts("none", "high", "high", "high", "high", "high", "high"),
+    ),
+    Family(
+        "mistral-large-4",
+        r"mistral-large-(?:[4-9]|[1-9]\d(?!\d)|2[6-9])",
+        efforts=UP_TO_HIGH,
     ),
     # https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
     Family("mistral-7b", r"mistral-7b|mixtral", takes_system=False),
@@ -334,6 +346,11 @@ OTHERS_THAT_THINK = (
     Family("exaone-deep", r"exaone-deep", thinking_tags="both"),
     Family("smollm", r"smollm-?3", thinking_tags="both"),
     Family("phi-reasoning", r"phi-4.*reasoning", thinking_tags="both"),
+    # https://dev.meta.ai/docs/protocols/chat-completions: it always reasons. `max` is not everywhere:
+    # https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/partner-models/meta/muse-spark-1-3. The open one has no
+    # `minimal`: https://console.groq.com/docs/model/meta-models/muse-spark-open
+    Family("muse", r"muse-", thinks=ALWAYS, efforts={**UP_TO_XHIGH, "none": "minimal", "minimal": "minimal"}),
+    Family("muse-open", r"muse-.*(?:open|glimmer)", efforts={**UP_TO_XHIGH, "none": "low"}),
     # https://www.volcengine.com/docs/82379/1494384: `max_tokens` does not count their reasoning.
     Family("doubao-seed", r"doubao-seed", limit_name="max_completion_tokens"),
     # https://platform.xiaomimimo.com/docs/en-US/api/chat/openai-api
@@ -355,7 +372,7 @@ GROUPS: Groups = (
     *MEDIA_GROUPS,
     (("",), ANY),
     (("claude",), CLAUDE),
-    (("gpt-",), GPT),
+    (("gpt-", "chat-latest"), GPT),
     (("o1", "o2", "o3", "o4", "o5", "codex-mini"), O_SERIES),
     (("davinci", "babbage", "dall-e"), OPENAI_OTHERS),
     (("gemini", "nano-banana"), GEMINI),
@@ -373,5 +390,5 @@ GROUPS: Groups = (
     (("command",), COHERE),
     (("jamba", "j2-"), JAMBA),
     (("titan",), TITAN),
-    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4", "doubao", "mimo", "compound"), OTHERS_THAT_THINK),
+    (("sonar", "r1-", "minimax", "nemotron", "exaone", "smollm", "phi-4", "doubao", "mimo", "compound", "muse"), OTHERS_THAT_THINK),
 )

@@ -21,9 +21,11 @@ LABELS = re.compile(r"(?:(?:us-gov|[a-z][a-z0-9]*)\.)+(?=[a-z])")
 BARE = re.compile(r"[rv]\d")
 """A version without a name, which the vendor's gives it: `deepseek.r1-v1:0`."""
 VENDORS = re.compile(
-    r"(?:(?:alibaba|anthropic|amazon|azure|cohere|databricks|fw|google|meta|openai|snowflake|spot|xai|zai)-)+(?=[a-z])"
+    r"(?:(?:alibaba|anthropic|amazon|azure|cc|coding|cohere|databricks|fw|google|mamba|meta|morph|openai|snowflake|spot|xai|zai)-)+"
+    r"(?=[a-z])"
 )
-"""Vendors and hosts that stand before a hyphen; `FW-` is Fireworks, in Azure AI Foundry, `spot-` a router of its."""
+"""Vendors, hosts and plans of theirs that stand before a hyphen: `FW-` is Fireworks, in Azure AI Foundry, `spot-` a router of its,
+`cc-` and `coding-` are AIHubMix's plans for coding; and the architecture of `mamba-codestral`."""
 POINT = re.compile(r"(?<=\d)p(?=\d)|(?<=[a-z-]\d)-(?=\d{1,2}(?:$|[-:]))")
 """What stands for the point of a version: `glm-5p2` at Fireworks, `gemini-3-5-flash` at Databricks, `llama3-3-70b` at Bedrock."""
 DATE = r"-20\d\d-?[01]\d-?[0-3]\d"
@@ -44,6 +46,7 @@ def canonical(provider: str, model: str, *, dated: bool = False) -> str:
     name = model.strip().lower().removeprefix(f"{provider}/")
     if name.startswith("ft:"):
         name = name.split(":")[1]
+    name = name.partition("#")[0]  # what follows is a deployment of it, at Fireworks
     name = name.rstrip("/").removesuffix("/community").rpartition("/")[2] or name
     labels = LABELS.match(name)
     if labels:

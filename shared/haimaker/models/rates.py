@@ -16,6 +16,7 @@ SERVICE_TIERS: Mapping[str | None, str] = {
     "batches": "batches",
     "decisions": "decisions",
     "flex": "flex",
+    "optimized": "optimized",
     "priority": "priority",
     "ultrafast": "ultrafast",
 }
@@ -63,7 +64,7 @@ RATE_NAMES = (
     "us_multiplier",
 )
 
-VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|priority|ultrafast))?"
+VARIANT = r"(_above_\d+k_tokens)?(_(batches|decisions|flex|optimized|priority|ultrafast))?"
 """What may follow a rate's name: the size of the prompt, the service tier."""
 
 TOKEN_RATE = re.compile(rf"({'|'.join(name for name in RATE_NAMES if 'token' in name)})(_above_\d+k_tokens)?")

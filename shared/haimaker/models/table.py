@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_AGE_DAYS = 90
-"""Of a table that needs no renewal."""
+"""The most days of a table that needs no renewal."""
 TABLE = Path(__file__).with_name("data") / "models.tsv"
 
 
@@ -53,7 +53,7 @@ class Table:
             start = end + 1
 
     def _find(self, name: bytes) -> int:
-        """Where the first line starts whose name is not before `name`: by halves, over whole lines."""
+        """The offset of the first line whose name is not before `name`, found by halving over whole lines."""
         lines = self._lines
         low, high = 0, len(lines)
         while low < high:

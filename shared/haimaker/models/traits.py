@@ -55,6 +55,8 @@ class Traits:
     """How it writes reasoning into its text where nobody has parted the two: between `both` tags, or up to the `closing` one."""
     effort_with_tools: str = ""
     """The only effort with which OpenAI's chat completions let it have functions."""
+    tools_need_responses: bool = False
+    """Whether they let it have no functions at all."""
     responses_only: bool = False
     """Whether OpenAI has no chat completions of it."""
 
@@ -109,8 +111,9 @@ class Traits:
 
     def needs_responses(self, effort: object, *, has_tools: bool) -> bool:
         """Whether OpenAI answers a request with this effort by its Responses alone: chat completions lack the model, or let it
-        either think or have functions."""
-        return self.responses_only or (has_tools and bool(self.effort_with_tools) and self.thinks_with(effort))
+        have no functions, or none while it thinks."""
+        without_tools = self.tools_need_responses or (bool(self.effort_with_tools) and self.thinks_with(effort))
+        return self.responses_only or (has_tools and without_tools)
 
     def look_up(self, table: Mapping[str, Value]) -> Value | None:
         """What a table, by names of families, has for the most specific of its families."""

@@ -14,7 +14,7 @@ from haimaker.store import Record
 NAMESPACE = "haimaker"
 DIMENSIONS = ("service", "operation")
 BY_PROVIDER: Mapping[str, tuple[str, ...]] = {"none": (), "provider": ("provider",), "model": ("provider", "model")}
-"""By a value of HAIMAKER_METRICS_BY, the dimensions besides DIMENSIONS."""
+"""The dimensions besides DIMENSIONS, by the value of HAIMAKER_METRICS_BY."""
 
 METRICS: Mapping[str, str] = {
     "Requests": "Count",

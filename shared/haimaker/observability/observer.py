@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from threading import Semaphore, Thread
@@ -34,7 +35,7 @@ NO_HEADERS: Mapping[str, str] = {}
 ALERT_WAIT_S = 2.0
 """How long the request that reached an amount waits at its end for the receiver of the alert."""
 MAX_ALERTS = 10
-"""Of them that are being sent at a time: one more is told to the log alone."""
+"""The most alerts that are being sent at a time: one more is told to the log alone."""
 
 _to_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
@@ -74,13 +75,15 @@ class Observer:
             self.otlp.request(record, fields, attempts, headers)
         self._count("request", fields, metrics.record_counts(record) if self.metrics_on else {})
 
-    def denied(self, operation: str, request_id: str, error: APIError) -> None:
-        """Logs a request that was answered without asking a provider."""
+    def denied(
+        self, operation: str, request_id: str, error: APIError, headers: Mapping[str, str] = NO_HEADERS, *, is_traced: bool = False
+    ) -> None:
+        """Logs a request that was answered without asking a provider. Traces have those of what models serve."""
         name = TELEMETRY_NAMES.get(operation, operation)
         if self.prometheus:
             self.prometheus.denied(name, error)
         if self.otlp:
-            self.otlp.denied(name, error)
+            self.otlp.denied(name, request_id, error, headers, is_traced=is_traced)
         fields: JSON = {"request_id": request_id, "operation": name, "gen_ai.operation.name": name}
         fields |= {"http.response.status_code": error.status, "error.type": error.code or error.type}
         self._count("refused", fields, metrics.denial_counts(error.status, error.code))
@@ -104,14 +107,26 @@ class Observer:
         self._alert({"event": "circuit_opened", "target": target, "until": rests, "text": text}, wait_s=0, is_told=is_told)
 
     def settle_failed(self, request_id: str) -> None:
-        """Logs a request whose reservation stays until it is charged as lost, since the store failed to the end."""
+        """Logs a request whose reservation stays until it is settled after all, or charged as lost, since the store failed to the
+        end."""
         fields = {"operation": "settle", "request_id": request_id}
-        message = "settling failed; the reservation will be charged as lost"
+        message = "settling failed; the reservation stays until it is settled after all, or charged as lost"
         self._count(message, fields, {"SettlesFailed": 1, "StoreProblems": 1}, level="ERROR")
+
+    def settled_late(self, record: Record, alerts: Sequence[BudgetAlert]) -> None:
+        """Logs a request that was settled after `settle_failed`."""
+        self._log("INFO", "settled after all", {"operation": "settle", "request_id": record.request_id})
+        self.budget_alerts(record, alerts)
 
     def access_denied(self, call: str) -> None:
         """Logs a call of AWS, such as `dynamodb:Query`, that the role does not allow: the template or a policy lacks it."""
         self._count("access denied", {"operation": "store", "call": call}, {"AccessDenied": 1, "StoreProblems": 1}, level="ERROR")
+
+    def budget_alerts(self, record: Record, alerts: Sequence[BudgetAlert]) -> None:
+        """Tells of what a request reached."""
+        for alert in alerts:
+            name = record.detail["key_alias"] or record.detail["key_name"] if alert.account_id == record.account_id else ""
+            self.budget_alert(alert, name or "")
 
     def budget_alert(self, alert: BudgetAlert, name: str = "") -> None:
         """Logs that an account, which people know by `name`, has spent a part of its budget, or all of its soft budget, and sends
@@ -191,7 +206,8 @@ class Observer:
     def _log(self, level: str, message: str, fields: JSON) -> None:
         if self.metrics_on:  # Lambda's, which adds what X-Ray finds it by
             (self._logger.error if level == "ERROR" else self._logger.info)(message, extra=fields)
-        else:
+            return
+        with suppress(OSError, ValueError):  # a full disk, or nobody who reads: no request is to fail for its log line
             self._stream.write(_line(level, message, self.service, fields))
 
 

@@ -5,11 +5,13 @@ after its request has ended, from what the record knows: no prompt, answer, addr
 read by the SDK (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 """
 
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from threading import Thread
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from haimaker.billing.settlement import AttemptLog
 from haimaker.http.errors import APIError
@@ -17,7 +19,10 @@ from haimaker.http.values import JSON
 from haimaker.store import Record
 
 SIGNALS = ("traces", "metrics")
-ENDPOINT, PROTOCOL, HTTP = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"
+HTTP, DEFAULT_ENDPOINT = "http/protobuf", "http://localhost:4318"
+Say = Callable[..., object]
+"""Takes a sentence, and fields of a log line."""
+SAY_AGAIN_S, MAX_REASON = 300.0, 500
 PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 SCOPE = "haimaker"
 TRACE_CONTEXT = ("traceparent", "tracestate")
@@ -34,27 +39,76 @@ NS = 10**9
 CLOSE_S = 3.0
 
 
+def open_telemetry(environment: Mapping[str, str], version: str, say: "Say") -> "OpenTelemetry | None":
+    """What sends the signals that the variables want; None of none. `say` is told what keeps one from being sent."""
+    signals = []
+    for signal in wanted_signals(environment):
+        if problem := why_not(signal, environment):
+            say(f"{signal} are not sent: {problem}")
+        else:
+            signals.append(signal)
+    if not signals:
+        return None
+    _listen(say)
+    try:
+        return OpenTelemetry(signals, version)
+    except ValueError as error:  # of a variable that the SDK reads; it names the setting
+        say(f"{' and '.join(signals)} are not sent: a variable of OpenTelemetry's can't be used: {error}")
+        return None
+
+
 def wanted_signals(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Which of traces and metrics the variables want sent."""
+    """Which of traces and metrics the variables want sent: those with an endpoint, or with the exporter named."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return ()
-    return tuple(
-        signal
-        for signal in SIGNALS
-        if (environment.get(ENDPOINT) or environment.get(_variable(signal)))
-        and environment.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip().lower() == "otlp"
-    )
+    wanted = []
+    for signal in SIGNALS:
+        exporters = environment.get(f"OTEL_{signal.upper()}_EXPORTER", "")
+        names = [name.strip().lower() for name in exporters.split(",") if name.strip()]
+        if "otlp" in names or (not names and any(environment.get(name) for name in _variables(signal, "ENDPOINT"))):
+            wanted.append(signal)
+    return tuple(wanted)
 
 
-def why_not(environment: Mapping[str, str]) -> str:
-    """What keeps the signals that are wanted from being sent; empty if nothing does."""
-    for signal in wanted_signals(environment):
-        protocol = environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or environment.get(PROTOCOL) or HTTP
-        if protocol.strip().lower() != HTTP:
-            return f"{signal} are not sent: {PROTOCOL} has to be {HTTP}, not {protocol}."
-        if not all(map(_is_installed, PACKAGES)):
-            return f"{signal} are not sent: OpenTelemetry's SDK is not installed (pip install 'haimaker[otlp]')."
+def why_not(signal: str, environment: Mapping[str, str]) -> str:
+    """What keeps a signal that is wanted from being sent; empty if nothing does."""
+    name, protocol = _find(environment, signal, "PROTOCOL", HTTP)
+    if protocol.lower() != HTTP:
+        return f"{name} has to be {HTTP}, not {protocol}."
+    name, endpoint = _find(environment, signal, "ENDPOINT", DEFAULT_ENDPOINT)
+    try:
+        parts = urlsplit(endpoint)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in endpoint and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        return f"{name} has to be an http or https URL such as {DEFAULT_ENDPOINT}."
+    if not all(map(_is_installed, PACKAGES)):
+        return "OpenTelemetry's SDK is not installed (pip install 'haimaker[otlp]')."
     return ""
+
+
+class _Listener(logging.Handler):
+    """Passes on what the SDK logs, one kind of it once in SAY_AGAIN_S: a collector that is gone would be a line a second."""
+
+    def __init__(self, say: "Say") -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+        self._said: dict[tuple[str, str], float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind, now_s = (record.name, str(record.msg)), time.monotonic()
+        if now_s >= self._said.get(kind, 0.0):
+            self._said[kind] = now_s + SAY_AGAIN_S
+            try:
+                self._say("traces or metrics may be missing", reason=record.getMessage()[:MAX_REASON])
+            except Exception:
+                self.handleError(record)
+
+
+def _listen(say: "Say") -> None:
+    logger = logging.getLogger("opentelemetry")
+    logger.handlers, logger.propagate = [_Listener(say)], False
 
 
 class OpenTelemetry:
@@ -117,10 +171,19 @@ class OpenTelemetry:
         if self._meter:
             self._measure(record, fields, attempts)
 
-    def denied(self, operation: str, error: APIError) -> None:
+    def denied(self, operation: str, request_id: str, error: APIError, headers: Mapping[str, str], *, is_traced: bool) -> None:
+        """A request that was refused before a provider was asked; its span is a moment."""
+        about: JSON = {"gen_ai.operation.name": operation, "error.type": error.code or error.type}
         if self._meter:
-            about = {"gen_ai.operation.name": operation, "error.type": error.code or error.type}
             self._instruments["haimaker.refusals"].add(1, about)
+        if self._tracer and is_traced:
+            from opentelemetry.trace import SpanKind
+
+            about |= {"http.response.status_code": error.status, "haimaker.request.id": request_id}
+            now_s = time.time()
+            parent = _parent_in(headers)
+            span = self._tracer.start_span(operation, parent, SpanKind.SERVER, about, start_time=_to_ns(now_s))
+            _end(span, now_s, error.code or error.type)
 
     def close(self) -> None:
         """Sends what waits, in `CLOSE_S` at most: a collector that is gone must not hold up an end."""
@@ -133,10 +196,8 @@ class OpenTelemetry:
 
     def _trace(self, record: Record, fields: JSON, attempts: Sequence[AttemptLog], headers: Mapping[str, str]) -> None:
         from opentelemetry.trace import SpanKind, set_span_in_context
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        detail = record.detail
-        parent = TraceContextTextMapPropagator().extract({name: headers[name] for name in TRACE_CONTEXT if name in headers})
+        detail, parent = record.detail, _parent_in(headers)
         end_s = record.started_s + detail["duration_ms"] / 1_000
         about = {name: value for name, value in fields.items() if name.startswith(SPAN_NAMES)}
         about |= {"haimaker.request.id": record.request_id, "haimaker.request.status": record.status}
@@ -174,13 +235,21 @@ class OpenTelemetry:
             found["gen_ai.client.operation.duration"].record(attempt.duration_ms / 1_000, call)
 
 
+def _parent_in(headers: Mapping[str, str]) -> Any:
+    """The context of the client's trace."""
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({name: headers[name] for name in TRACE_CONTEXT if name in headers})
+
+
 def _planned(detail: JSON) -> JSON:
     """What the plan says that is short: the names that led to the targets."""
     return {f"haimaker.{name}": detail[name] for name in ("route", "team_id") if isinstance(detail.get(name), str)}
 
 
 def _call_labels(operation: str, attempt: AttemptLog) -> JSON:
-    """Of which metrics have one series each, so they are few: a model that no answer has proved may be any text of a client's."""
+    """The labels of a call's metrics. Each combination is a series, so they are few: a model that no answer has proved may be any
+    text."""
     provider = attempt.attempt.provider
     found: JSON = {
         "gen_ai.operation.name": operation,
@@ -215,8 +284,17 @@ def _to_ns(moment_s: float) -> int:
     return round(moment_s * NS)
 
 
-def _variable(signal: str) -> str:
-    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+def _variables(signal: str, what: str) -> tuple[str, str]:
+    """The variables that say it: the signal's own, which counts first, and the one for all signals."""
+    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
+
+
+def _find(environment: Mapping[str, str], signal: str, what: str, default: str) -> tuple[str, str]:
+    """The variable that says it, and what it says."""
+    for name in _variables(signal, what):
+        if value := environment.get(name, "").strip():
+            return name, value
+    return _variables(signal, what)[1], default
 
 
 def _is_installed(package: str) -> bool:

@@ -6,8 +6,10 @@ https://prometheus.io/docs/practices/naming/
 
 import json
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
@@ -19,8 +21,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds of a histogram's buckets, in seconds."""
 MAX_SERIES = 2_000
-"""How many series a metric has: a client can name any model. What comes later is counted under OTHER."""
+"""How many series a metric has. What comes later is counted under OTHER."""
 OTHER = "other"
+"""Of a model as well that has not answered yet: its name is any text of a client's, and must not take the place of others."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+"""Characters that Prometheus does not read everywhere in a label."""
 WRITE_AFTER_S = 0.5
 """How long others may not know of a request yet."""
 
@@ -58,21 +63,27 @@ class PrometheusMetrics:
         self._histograms: dict[str, dict[Labels, _Histogram]] = {
             name: {} for name, (kind, _, _) in HELP.items() if kind == "histogram"
         }
-
+        self._counters["reservations_lost_total"][()] = 0  # that there are none is to be seen
+        self._answered: set[tuple[str, str]] = set()
+        """Providers' models that have answered."""
         self._file: Path | None = None
         self._waits = False
 
     def share(self, file: Path) -> None:
         """Adds up with other processes, each of which has a file in the same folder. That of one which has ended counts."""
-        self._file = file
+        with self._lock:
+            self._file = file
+            self._tell_soon()
 
     def request(self, record: Record) -> None:
         detail = record.detail
-        operation, provider, model = (str(detail.get(name) or "") for name in ("operation", "provider", "model"))
+        operation, provider, model = (_to_label(detail.get(name)) for name in ("operation", "provider", "model"))
         with self._lock:
+            if (provider, model) not in self._answered:
+                model = self._known_model(provider, model, detail.get("attempts", ()))
             self._add("requests_total", (operation, provider, model, record.status))
             for attempt in detail.get("attempts", ()):
-                result = "ok" if attempt["status"] == 200 else str(attempt["code"] or attempt["status"] or "error")
+                result = "ok" if attempt["status"] == 200 else _to_label(attempt["code"] or attempt["status"] or "error")
                 self._add("attempts_total", (attempt["target"].partition("/")[0], result))
             for kind in ("input", "output", "cached", "reasoning"):
                 if count := detail.get(f"{kind}_tokens"):
@@ -116,13 +127,20 @@ class PrometheusMetrics:
             }
         return {**counters, **histograms}
 
+    def _known_model(self, provider: str, model: str, attempts: Sequence[Mapping[str, Any]]) -> str:
+        if not model or len(self._answered) >= MAX_SERIES or not attempts or attempts[-1]["status"] != 200:
+            return OTHER if model else model
+        self._answered.add((provider, model))
+        return model
+
     def _include(self, state: Mapping[str, Sequence[tuple[Sequence[str], Any]]]) -> None:
         for name, series in state.items():
             for values, amount in series:
+                labels = tuple(values)  # not bounded again: what is OTHER must not depend on whose turn it was
                 if HELP[name][0] == "counter":
-                    self._add(name, tuple(values), amount)
+                    self._counters[name][labels] = self._counters[name].get(labels, 0) + amount
                 else:
-                    histogram = self._histogram(name, tuple(values))
+                    histogram = self._histograms[name].setdefault(labels, _Histogram())
                     histogram.counts = [own + other for own, other in zip(histogram.counts, amount[0], strict=True)]
                     histogram.sum += amount[1]
 
@@ -137,8 +155,9 @@ class PrometheusMetrics:
     def _write(self, file: Path) -> None:
         self._waits = False
         part = file.with_suffix(".part")
-        part.write_text(json.dumps(self._state()))
-        os.replace(part, file)
+        with suppress(OSError):  # a full disk: it is written with what is counted next
+            part.write_text(json.dumps(self._state()))
+            os.replace(part, file)
 
     def _lines(self) -> Iterator[str]:
         for name, (kind, meaning, labels) in HELP.items():
@@ -162,12 +181,9 @@ class PrometheusMetrics:
         series[values] = series.get(values, 0) + amount
         self._tell_soon()
 
-    def _observe(self, name: str, values: Labels, seconds: float) -> None:
-        self._histogram(name, values).add(seconds)
 
-    def _histogram(self, name: str, values: Labels) -> _Histogram:
-        series = self._histograms[name]
-        return series.setdefault(_bounded(series, values), _Histogram())
+def _to_label(value: object) -> str:
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value or ""))
 
 
 def _bounded(series: Mapping[Labels, object], values: Labels) -> Labels:

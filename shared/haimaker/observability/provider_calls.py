@@ -17,7 +17,7 @@ from haimaker.store.documents import Document, Documents
 from haimaker.store.totals import DAY_S, day_to_s, to_day
 
 KIND = "calls "
-"""And the UTC day: the kind of its documents."""
+"""The kind of its documents, before the UTC day."""
 HOUR_S = 3_600
 MAX_TARGETS = 500
 """Of a process and hour, since a client can name any model; what comes later is counted under OTHER of its provider."""

@@ -29,7 +29,7 @@ class SummedDocument:
         self._name, self._version, self._written_s = secrets.token_hex(16), 0, written_s
 
     def begin(self, period: int) -> bool:
-        """With `lock` held. Returns whether the period is a new one, so that counting starts at nothing."""
+        """Begins a period, with `lock` held. Returns whether it is a new one, so that counting starts at nothing."""
         if period == self.period:
             return False
         self._name, self._version, self.period = secrets.token_hex(16), 0, period

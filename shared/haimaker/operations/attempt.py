@@ -27,7 +27,7 @@ class Attempt:
     max_tool_calls: int | None = None
     """How often the provider's own tools may follow one another, to send upstream likewise."""
     region: str = ""
-    """Of AWS, where it is sent to, for those who must name it in the request."""
+    """The region of AWS to which it is sent, for formats that name it in the request."""
     timeouts: AttemptTimeouts = NO_TIMEOUTS
     traits: Traits = field(init=False)
     """What the model takes and refuses: its family's, with what the catalogue knows and what its provider does otherwise."""
@@ -37,7 +37,7 @@ class Attempt:
         object.__setattr__(self, "traits", replace(traits, **self.provider.traits) if self.provider.traits else traits)
 
     def copy(self, **changes: Any) -> "Attempt":
-        """With other values of fields that its traits do not depend on, which `replace` would look up again."""
+        """A copy with other values of fields on which its traits do not depend; `replace` would look these up again."""
         made = object.__new__(Attempt)
         object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
         return made

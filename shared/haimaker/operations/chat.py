@@ -21,7 +21,7 @@ from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
-from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, own_tools
+from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, asks_to_search, own_tools
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
 from haimaker.pricing.usage import Usage
@@ -43,13 +43,13 @@ IMAGE_TOKENS = 50_000
 LARGEST_INPUT_TOKENS = 2_000_000
 """The prompt of a request with a file, for a model whose limit is not known."""
 RESEARCH_SEARCHES = 100
-"""Of a model that researches; its provider names no limit."""
+"""The most searches of a model that researches; its provider names no limit."""
 LONGEST_ANSWER_TOKENS = 128_000
-"""Of a model whose limit is not known."""
+"""The longest answer of a model whose limit is not known."""
 ANSWER_RESERVE_TOKENS = 4_096
-"""Of the tokens per minute, at most so many are kept for an answer."""
+"""The most of the tokens per minute that is taken for an answer."""
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
-"""Where a content part of each type holds its data."""
+"""The path to the data of a content part, by its type."""
 
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_TOKENS)]
 Number = StrictInt | StrictFloat
@@ -183,12 +183,12 @@ class TextRequest(OperationRequest):
         return text_chunks(result.body)
 
     def with_fields(self, fields: JSON) -> Self:
-        """With other values of some fields, or without those that are None."""
+        """The request with other values of some fields, and without those that are None."""
         body = {name: value for name, value in {**self.body, **fields}.items() if name not in fields or value is not None}
         return replace(self, body=body, fields=self.fields.model_copy(update=fields))
 
     def _output_bound(self, attempt: Attempt, default: int) -> int:
-        """Of one choice."""
+        """The most output tokens of one choice."""
         most = attempt.model_info.max_output_tokens
         asked = attempt.max_output_tokens if self.max_output_tokens is None else self.max_output_tokens
         if asked is None:
@@ -220,7 +220,7 @@ class ChatRequest(TextRequest):
         has_tools = any(self.body.get(name) or sent.get(name) for name in BRINGS_TOOLS)
         if has_tools or messages.have_results:
             bound += attempt.provider.limits.tool_prompt_tokens
-        searches = self.body.get("web_search_options") is not None and not reads_search_for_free(model_info.model)
+        searches = asks_to_search(self.body) and not reads_search_for_free(model_info.model)
         kept = sent.get("previous_response_id") is not None or sent.get("thread") is not None
         # What is found, and what the provider has of the conversation, only its limit bounds.
         if searches or kept or messages.have_other_media or self._own_tools_for(attempt).within().fills_prompt:
@@ -229,7 +229,8 @@ class ChatRequest(TextRequest):
         return min(bound, model_info.max_input_tokens or bound)
 
     def max_usage(self, attempt: Attempt, default_output_tokens: int = 0) -> Usage:
-        """With what the provider may do on its own account: searches, further passes over the prompt, other models."""
+        """The most that it may use, with what the provider may do by itself: searches, further passes over the prompt, other
+        models."""
         limits = attempt.target, attempt.max_tool_calls
         if limits not in self._max_beside:
             self._max_beside[limits] = self._max_usage_beside(attempt)
@@ -249,7 +250,7 @@ class ChatRequest(TextRequest):
         geo = body.get("inference_geo")
         most = Usage(
             input=self.max_prompt_tokens(attempt),
-            service_tier=self.fields.service_tier,
+            service_tier=self.fields.service_tier or _asked_latency(body),
             **_max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,
             inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
@@ -307,13 +308,22 @@ class ChatRequest(TextRequest):
 
 
 def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
-    """Those that the request asks for, and those of models that search unasked: https://docs.perplexity.ai/getting-started/pricing"""
+    """The most fees that may be due: of tools that are asked for, and of models that search unasked.
+    https://docs.perplexity.ai/getting-started/pricing"""
     if model_info.rate(costs.FEE_RATES["citations"]) is not None:
         return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
     unasked = model_info.rate(costs.SEARCH_SIZES) is not None
     searches = max(unasked, tools.fees.get("web_searches", 0))
     opens = bool(searches) and model_info.rate(costs.FEE_RATES["opened_pages"]) is not None
     return {**tools.fees, "web_searches": searches, **({"opened_pages": MAX_SEARCHES} if opens else {})}
+
+
+def _asked_latency(body: JSON) -> str | None:
+    """The tier of Bedrock that is asked for by its latency:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/latency-optimized-inference.html"""
+    asked = body.get("performanceConfig") or body.get("performance_config")
+    latency = asked.get("latency") if isinstance(asked, dict) else None
+    return latency if latency == "optimized" else None
 
 
 def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
@@ -367,7 +377,7 @@ class Messages(NamedTuple):
     images: int
     have_other_media: bool
     inline_bytes: int
-    """Of all media that the request holds itself."""
+    """The bytes of all media that the request holds itself."""
 
 
 def _measure(messages: Sequence[JSON]) -> Messages:

@@ -79,7 +79,7 @@ class CompletionRequest(TextRequest):
         return [part for each in requests for part in TextRequest.split(each, attempt)]
 
     def alike_parts(self, attempt: Attempt) -> Sequence[tuple[Self, int]]:
-        """Those of a size are alike: with one prompt each it is all that the most they may use depends on."""
+        """Parts of the same size are alike: with one prompt each, the most that they may use depends on nothing else."""
         if attempt.completes and not attempt.provider.limits.single_prompt:
             return TextRequest.alike_parts(self, attempt)
         choices = len(TextRequest.split(self, attempt))

@@ -73,11 +73,11 @@ class EmbeddingRequest(OperationRequest):
         return [given] if one else given
 
     def contents(self) -> list[Content]:
-        """For a provider that has no use for the ids of OpenAI's tokens. Raises BadRequestError."""
+        """The inputs as texts and images, for a provider that takes no ids of tokens. Raises BadRequestError."""
         return [_content(each, index) for index, each in enumerate(self.inputs)]
 
     def texts(self) -> list[str]:
-        """For a provider that takes nothing else. Raises BadRequestError."""
+        """The inputs, for a provider that takes texts alone. Raises BadRequestError."""
         contents = self.contents()
         if any(content.image for content in contents):
             raise BadRequestError("This model takes texts, not images.", param="input", code="unsupported_parameter")
@@ -198,7 +198,7 @@ def _content(given: Any, index: int) -> Content:
 
 
 def _image(given: Any) -> str:
-    """Of an input that is one, else nothing."""
+    """The image that an input is; empty where it is none."""
     if isinstance(given, dict):
         held = given.get("image_url", given.get("image"))
         given = held.get("url") if isinstance(held, dict) else held
@@ -214,7 +214,7 @@ def _without_image(given: Any) -> Any:
 
 
 def _bytes(given: Any) -> int:
-    """Of a text, or of all that an object says, however deep; of a list of ids as many as there are."""
+    """The bytes of a text, or of an object as JSON; of a list of ids their number."""
     if isinstance(given, dict):
         return len(dumps(given))
     return usage.utf8_length(given) if isinstance(given, str) else len(given)

@@ -55,7 +55,7 @@ class Reference(NamedTuple):
     name: str
     """What it is to be: one of `KNOWN`."""
     param: str
-    """Where it stands."""
+    """The parameter in which it stands."""
     content: UploadedFile | JSON
     """Its data, or OpenAI's `{image_url}` of a link, or `{file_id}`."""
 
@@ -102,7 +102,7 @@ def _fetch(reference: Reference, data_url: Callable[[str, str], str]) -> Uploade
 
 
 def _files(references: Sequence[Reference]) -> Files:
-    """Of those whose data is at hand."""
+    """The files of references whose data is at hand."""
     return tuple((each.name, each.content) for each in references if isinstance(each.content, UploadedFile))
 
 
@@ -147,7 +147,7 @@ def _check_number(images: Sequence[object]) -> None:
 
 
 def _name_by_content(file: UploadedFile) -> UploadedFile:
-    """As what it is, whatever the client calls it."""
+    """The file with the type that its bytes have, whatever the client says."""
     kind = media_images.sniff_type(file.data) or file.content_type
     return UploadedFile(file.name or f"image.{kind.partition('/')[2]}", kind, file.data)
 
@@ -164,7 +164,7 @@ def _from_json(body: JSON) -> Iterator[Reference]:
 
 
 def _read_reference(given: Any, param: str) -> UploadedFile | JSON:
-    """Of `{"image_url": …}` or `{"file_id": …}`. Raises BadRequestError."""
+    """What `{"image_url": …}` or `{"file_id": …}` refers to. Raises BadRequestError."""
     if isinstance(given, dict) and isinstance(given.get("file_id"), str):
         return {"file_id": given["file_id"]}
     url = given.get("image_url") or given.get("url") if isinstance(given, dict) else given

@@ -128,7 +128,7 @@ class ImageRequest(OperationRequest):
         return Result({**bodies[0], "data": data, "usage": self.usage_object(self.sum_usage(results))})
 
     def usage_object(self, tokens: Usage) -> JSON:
-        """As OpenAI's images have it, and in chat's names as well."""
+        """The usage under the names of OpenAI's images, and under those of its chat."""
         return {
             "input_tokens": tokens.prompt,
             "input_tokens_details": {
@@ -156,7 +156,8 @@ class ImageRequest(OperationRequest):
     def usage_of_images(
         self, attempt: Attempt, images: int, quality: str | None = None, size: Size | None = None, steps: int | None = None
     ) -> Usage:
-        """Of a model that is billed by the image; the answer's quality and size count more than what was asked for."""
+        """The usage of a model that is billed by the image. The quality and the size of the answer count, else those that were
+        asked for."""
         return image_usage.usage_of(attempt.model_info, images, quality or self.fields.quality, size or self.size_asked, steps)
 
     def as_events(self, result: Result) -> Iterator[StreamEvent]:

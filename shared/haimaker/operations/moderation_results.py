@@ -31,7 +31,7 @@ APPLIED = "category_applied_input_types"
 
 
 class Finding(NamedTuple):
-    """Of one category: a score from 0 to 1, and whether that is too much."""
+    """What was found of one category: a score from 0 to 1, and whether that is too much."""
 
     score: float
     flagged: bool
@@ -81,7 +81,7 @@ def merge_moderations(one: JSON, other: JSON) -> JSON:
 
 
 def _rename_categories(found: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    """By OpenAI's names; of two that are one, what says more."""
+    """Categories by OpenAI's names; where two have the same, the one that says more."""
     known: dict[str, Any] = {}
     for given, value in found.items() if isinstance(found, dict) else ():
         name = names.get(given) or SPELLINGS.get(given.replace("/", "_").replace("-", "_")) or str(given)

@@ -71,7 +71,7 @@ class ModerationRequest(OperationRequest):
 
     @property
     def pieces(self) -> list[Piece]:
-        """In order."""
+        """The texts and images to be judged, in order."""
         given = self.fields.input
         if self.only:
             return [self.only]
@@ -91,7 +91,8 @@ class ModerationRequest(OperationRequest):
                 raise BadRequestError(message, param=param, code="invalid_value")
 
     def texts(self) -> list[str]:
-        """One for each result, for who reads texts alone. Raises BadRequestError, unless what is no text may be dropped."""
+        """One text for each result, for a model that reads texts alone. Raises BadRequestError, unless what is no text may be
+        dropped."""
         joined = [_join_texts(pieces) for pieces in self._by_result()]
         if not all(joined) or (any(piece.image for piece in self.pieces) and not self.body.get("drop_params")):
             raise BadRequestError("This model judges texts, not images.", param="input", code="unsupported_parameter")
@@ -102,12 +103,12 @@ class ModerationRequest(OperationRequest):
         return {name: value for name, value in self.body.items() if name not in OPENAI | OURS and value is not None}
 
     def image_kind(self) -> str:
-        """Of the one image that is asked about, as its data URL or its bytes say."""
+        """The type of the one image that is asked about, by its bytes, else by its data URL."""
         said = self.pieces[0].image.removeprefix("data:").partition(",")[0].partition(";")[0]
         return media_images.sniff_type(base64.b64decode(self.image_bytes()[:64] + "==")) or said
 
     def image_bytes(self) -> str:
-        """Of the one image that is asked about, in base64. Raises BadRequestError."""
+        """The one image that is asked about, in base64. Raises BadRequestError."""
         data = media_images.from_base64(self.pieces[0].image)
         if not data:
             raise BadRequestError("The image is no data URL in base64.", param="input", code="invalid_image")
@@ -133,7 +134,7 @@ class ModerationRequest(OperationRequest):
         return Usage(input=tokens, input_images=sum(bool(piece.image) for piece in self.pieces), queries=self.units())
 
     def units(self) -> int:
-        """Of text, as those count them who bill by the thousand characters."""
+        """Units of text, as providers count them that bill by the thousand characters."""
         return sum(-(-len(piece.text) // UNIT_CHARACTERS) for piece in self.pieces)
 
     def usage_from(self, used: JSON) -> Usage:
@@ -160,7 +161,7 @@ class ModerationRequest(OperationRequest):
 
     @property
     def kinds(self) -> list[str]:
-        """Of input that there are."""
+        """The kinds of input that there are: text, image."""
         pieces = self.pieces
         return [kind for kind, there in ((TEXT, any(p.text for p in pieces)), (IMAGE, any(p.image for p in pieces))) if there]
 
@@ -205,7 +206,7 @@ def parse(request: Request) -> ModerationRequest:
 
 
 def _part(part: JSON, index: int) -> Piece:
-    """Of one message, whose parts have one result."""
+    """A part of the one message whose parts have one result together."""
     image, text = part.get("image_url"), part.get("text")
     if part.get("type") == "image_url":
         url = image.get("url") if isinstance(image, dict) else image

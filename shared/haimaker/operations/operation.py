@@ -95,7 +95,7 @@ def pack_summary(summary: str) -> str:
 STORED = "stored"
 """The field of a native answer's body, or of its last chunk's, with what the record says of what the provider keeps."""
 RESPONSE_PREFIX = "resp_"
-"""Of the id of a response; what follows is the request's."""
+"""The beginning of a response's id; what follows is the request's."""
 
 
 class Original(NamedTuple):
@@ -118,6 +118,8 @@ class Original(NamedTuple):
     """Stores a whole answer whose provider does not, where that is wanted and allowed; returns whether it could."""
     background: bool = False
     """Whether the answer is made while nobody waits for it, to be asked for later."""
+    betas: tuple[str, ...] = ()
+    """The features that are not finished yet of which the client makes use, where it says so in a header."""
 
 
 class EventStream(NamedTuple):
@@ -147,7 +149,7 @@ class OperationRequest:
     size: int
     files: tuple[tuple[str, UploadedFile], ...] = ()
     original: Original | None = None
-    """In the client's format, where that is another one."""
+    """The request in the client's format, where that is another one."""
 
     @property
     @abstractmethod
@@ -196,7 +198,7 @@ class OperationRequest:
         return False
 
     def without(self, names: Collection[str]) -> Self:
-        """Without fields that are for the gateway itself."""
+        """The request without fields that are for the gateway itself."""
         body = {name: value for name, value in self.body.items() if name not in names}
         if self.original is None:
             return replace(self, body=body)
@@ -225,7 +227,7 @@ class OperationRequest:
         """About what a target bills, where it does not say; `sent_bytes` of its answer came."""
 
     def estimate_prompt(self, attempt: Attempt) -> int:
-        """Of that, the tokens of the prompt."""
+        """The tokens of the prompt in `estimate_usage`."""
         return self.estimate_usage(attempt).prompt
 
     def estimate_rate_tokens(self, attempt: Attempt, default_output_tokens: int) -> int:
@@ -275,11 +277,12 @@ class OperationRequest:
         return attempt.provider.limits.inlines_images
 
     def with_inline_images(self, data_url: Callable[[str, str], str]) -> Self:
-        """With images that are links as data URLs, for a target that takes no links; `data_url` takes the place of one as well."""
+        """The request with data URLs for images that are links, for a target that takes no links. `data_url` makes one of a link
+        and its place."""
         return self
 
     def split(self, attempt: Attempt, at_once: int | None = None) -> Sequence[Self]:
-        """As several requests, for a target that takes at most `at_once` inputs, or gives so many results, in one call."""
+        """Splits the request for a target that takes at most `at_once` inputs, or gives so many results, in one call."""
         return [self]
 
     def merge(self, results: Sequence[Result]) -> Result:

@@ -54,7 +54,7 @@ class RerankRequest(OperationRequest):
 
     fields: RerankFields
     start: int = 0
-    """Where the documents of a part begin among all."""
+    """The position among all documents at which those of a part begin."""
     as_voyage: bool = False
     """Whether it names its limit as Voyage's clients do, which look for the results in `data`:
     https://docs.voyageai.com/reference/reranker-api"""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from haimaker.http.errors import invalid_parameter
-from haimaker.http.json import as_objects
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.validation.bounds import MAX_NAME
@@ -23,7 +23,7 @@ CLIENTS_TOOLS = (
 )
 """The client runs them: https://platform.openai.com/docs/guides/tools"""
 MAX_SEARCHES = 10
-"""Of the web, in a request that allows them; providers name no limit."""
+"""The most searches of the web in a request that allows them; providers name no limit."""
 MAX_OWN_TOOLS = 128
 """Of one request: as many tools of any kind as OpenAI takes. Each is reckoned with for each target and each number of calls.
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools"""
@@ -56,7 +56,7 @@ class ServerTools:
     uses: int = 0
     """How many calls of its tools may follow one another; 0 where it has none."""
     fees: Mapping[str, int] = field(default_factory=dict)
-    """By the name of the count: the most that may be billed by the piece."""
+    """The most that may be billed by the piece, by the name of the count."""
     advisors: Sequence[tuple[str, int]] = ()
     """Other models that may be asked, and how often."""
     compacts: bool = False
@@ -104,8 +104,12 @@ class OwnTools(NamedTuple):
         counted = {name: most for name, most in fees.items() if most}
         only_searches = all(tool.fee == "web_searches" for tool in self.kinds)
         return ServerTools(
-            *(min(uses, most_calls or MAX_TURNS, MAX_TURNS), counted, advisors, self.compacts),
-            *(bool(self.kinds), only_searches),
+            min(uses, most_calls or MAX_TURNS, MAX_TURNS),
+            fees=counted,
+            advisors=advisors,
+            compacts=self.compacts,
+            fills_prompt=bool(self.kinds),
+            only_searches=only_searches,
         )
 
 
@@ -123,14 +127,20 @@ class OwnTool(NamedTuple):
 
 
 def own_tools(body: JSON) -> OwnTools:
-    """Of a client's request, in OpenAI's format with the additions of others. Raises BadRequestError for more than any provider
-    takes."""
+    """The tools of a request that the provider runs itself, in OpenAI's format with the additions of others. Raises BadRequestError
+    for more than any provider takes."""
     found = [tool for entry in as_objects(body.get("tools")) for tool in _apart(entry) if _is_own(tool)]
     if len(found) > MAX_OWN_TOOLS:
         raise invalid_parameter("tools", f"it must have at most {MAX_OWN_TOOLS} tools that the provider runs itself")
     options = body.get("web_search_options")
-    searches = None if options is None else _searches(options)
+    searches = _searches(options) if options is not None else MAX_SEARCHES if asks_to_search(body) else None
     return OwnTools(Counter(map(_own_tool, found)) if found else {}, searches, body.get("max_tool_calls"), _compacts(body))
+
+
+def asks_to_search(body: JSON) -> bool:
+    """Whether it allows searches of the web by a field of its own: OpenAI's, and Alibaba's, of
+    https://www.alibabacloud.com/help/en/model-studio/web-search"""
+    return body.get("web_search_options") is not None or body.get("enable_search") is True
 
 
 def _own_tool(tool: JSON) -> OwnTool:
@@ -157,8 +167,11 @@ def _is_own(tool: JSON) -> bool:
 
 
 def _name(tool: JSON) -> str:
-    """Google's tools are named by their only field."""
+    """Google's tools are named by their only field; Moonshot's by their functions, as the client's are:
+    https://platform.kimi.ai/docs/guide/use-web-search"""
     kind = tool.get("type")
+    if kind == "builtin_function":
+        kind = as_object(tool.get("function")).get("name")
     return (kind if isinstance(kind, str) else str(next(iter(tool), "")))[:MAX_NAME]
 
 
@@ -170,7 +183,7 @@ def _has_container(tool: JSON) -> bool:
 
 
 def container_gb(tool: JSON) -> int:
-    """Of memory, as `4g`, of the container in which a tool of OpenAI's runs code."""
+    """The memory of the container in which a tool of OpenAI's runs code, which a request says as `4g`."""
     held = tool.get("container") or tool.get("environment")
     said = held.get("memory_limit") if isinstance(held, dict) else None
     found = re.fullmatch(r"(\d{1,3})g", said) if isinstance(said, str) else None

@@ -89,7 +89,7 @@ class SpeechRequest(OperationRequest):
         return Usage(input=self._text_bytes + TEXT_TOKENS, output_audio=sound, characters=characters)
 
     def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
-        """By the text: how long sound is can't be told from the bytes of most formats."""
+        """The usage estimated by the text: how long sound is can't be told from the bytes of most formats."""
         if not attempt.model_info.priced:
             return self.characters
         sound = -(-usage.utf8_length(self.fields.input) * LIKELY_TOKENS_PER_10_BYTES // 10)
@@ -115,7 +115,7 @@ class SpeechRequest(OperationRequest):
         return replace(tokens, output_audio=tokens.completion, output=0, reasoning=0, output_image=0)
 
     def usage_object(self, tokens: Usage) -> JSON:
-        """With what was billed instead of tokens, so that a cost can be understood."""
+        """The usage with the characters that were billed in place of tokens, so that a cost can be understood."""
         counted = {"characters": tokens.characters} if tokens.characters else {}
         total = tokens.prompt + tokens.completion
         return {"input_tokens": tokens.prompt, "output_tokens": tokens.completion, "total_tokens": total, **counted}

@@ -30,7 +30,7 @@ class StreamUsage(Protocol):
     """The usage of one stream."""
 
     text_bytes: int
-    """Of what a model wrote so far."""
+    """The bytes of what a model wrote so far."""
 
     @property
     def provider_usage(self) -> Any:
@@ -48,12 +48,12 @@ class StreamUsage(Protocol):
         """
 
     def last_events(self, usage: JSON) -> Sequence[StreamEvent]:
-        """Those that were kept back, with the usage that the client is told."""
+        """The events that were kept back, with the usage that the client is told."""
 
 
 @dataclass(slots=True)
 class ResultUsage:
-    """Of a stream of results, each with an event that ends it."""
+    """The usage of a stream of results, each with an event that ends it."""
 
     request: CountsUsage
     ends: list[StreamEvent] = field(default_factory=list)
@@ -89,7 +89,7 @@ class ResultUsage:
 
 @dataclass(slots=True)
 class TextUsage:
-    """Of a text, in chunks."""
+    """The usage of a text that comes in chunks."""
 
     request: CountsUsage
     wants_usage: bool
@@ -129,7 +129,7 @@ class TextUsage:
     def count(
         self, attempt: Attempt, known: Usage | None, sent_bytes: int, *, cut: bool, so_far: Usage | None = None
     ) -> tuple[Usage, bool] | None:
-        """As its provider counted, at least what arrived of one that was cut, else an estimate."""
+        """The usage as the provider counted it, else an estimate; of a stream that was cut, at least what arrived."""
         counted = self._read_usage(self.provider_usage, attempt) or so_far
         if counted is None and cut and self.so_far:
             counted = self._read_usage(self.so_far, attempt)

@@ -12,7 +12,7 @@ OBJECT = {"chat.completion": "chat.completion.chunk"}
 
 
 def text_chunks(body: JSON) -> Iterator[StreamEvent]:
-    """Of each choice what it says and then its end, and the usage last."""
+    """The events of a whole answer: of each choice what it says and then its end, the usage last."""
     head = {name: value for name, value in body.items() if name not in ("choices", "usage")}
     head["object"] = OBJECT.get(body["object"], body["object"])
     for choice in body["choices"]:
@@ -33,7 +33,7 @@ def _parts(choice: JSON) -> Iterator[JSON]:
 
 
 def _number_items(value: Any) -> Any:
-    """With a place for each item of a list, by which clients join the pieces of one."""
+    """A list with an index in each item, by which clients join the pieces of one."""
     if not isinstance(value, list):
         return value
     return [{**item, "index": at} if isinstance(item, dict) else item for at, item in enumerate(value)]

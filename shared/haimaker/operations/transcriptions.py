@@ -119,7 +119,8 @@ class TranscriptionRequest(OperationRequest):
         return Usage(input_ms=_ms(used.get("seconds")), reported_units=counted.reported_units)
 
     def billed_usage(self, used: Any, seconds: Any, attempt: Attempt) -> Usage | None:
-        """As the target bills it, by what it says was used or how long the sound is; None where only it could know."""
+        """The usage as the target bills it: by what it says was used, or by how long the sound is. None where it alone could
+        know."""
         said = self.usage_from(used) if isinstance(used, dict) else Usage()
         if is_billed_by_token(attempt.model_info):
             return replace(said, input_ms=0) if said.prompt or said.completion or said.reported_units else None
@@ -127,7 +128,7 @@ class TranscriptionRequest(OperationRequest):
         return replace(said, input_ms=max(heard_ms, attempt.provider.limits.min_audio_ms), variant=self._variant)
 
     def usage_object(self, tokens: Usage) -> JSON:
-        """By its length where that is billed; so is every `verbose_json`, which in OpenAI's types tells no tokens."""
+        """The usage by length where that is billed, and in `verbose_json`, whose type tells no tokens; else by tokens."""
         prompt, completion, is_verbose = tokens.prompt, tokens.completion, self.fields.response_format == "verbose_json"
         if tokens.input_ms or is_verbose or not (prompt or completion):
             seconds = (tokens.input_ms or (self.sound.duration_ms if is_verbose else 0)) / 1000
@@ -185,7 +186,7 @@ class TranscriptionRequest(OperationRequest):
         return self.sound.channels if any(self.body.get(name) in ("true", "True", "1") for name in BY_CHANNEL) else 1
 
     def _words_bytes(self) -> int:
-        """Of all that the client says besides the sound, which is not in the request if it was uploaded before."""
+        """The bytes of what the client says besides the sound. A sound that was uploaded before is not in the request."""
         return max(0, self.size - len(self.file.data)) or self.size
 
 

@@ -14,7 +14,7 @@ LONGEST_CUE = 84
 """Characters: two lines of a subtitle."""
 TOO_LONG_S = 1e9
 PAUSE_S = 0.8
-"""Of silence, which ends a cue."""
+"""The silence that ends a cue."""
 SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 UNKNOWN_SCORES: JSON = {
     "seek": 0,
@@ -52,7 +52,7 @@ class Transcript:
 
 
 def read_spoken(found: Any, *names: str, speaker: str = "speaker", start: str = "start", end: str = "end") -> list[TimedText]:
-    """Of a list of objects of a provider's; the text has the first of `names` that is there."""
+    """Reads a provider's list of timed texts; a text is under the first of `names` that is there."""
     items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     return [
         TimedText(
@@ -74,7 +74,8 @@ def merge_channels(channels: Sequence[Sequence[TimedText]]) -> Sequence[TimedTex
 
 
 def to_seconds(value: Any) -> float:
-    """Of a number, of a text with one, or of Google's `1.5s`; 0 for what is none, or is no time that a sound has."""
+    """The seconds that a number, a text with one, or Google's `1.5s` says; 0 for anything else, and for a time that no sound
+    has."""
     if isinstance(value, bool):
         return 0.0
     try:

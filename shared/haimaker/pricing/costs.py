@@ -96,7 +96,7 @@ def price(tokens: Usage, model_info: ModelInfo, now_s: float | None = None) -> i
 
 
 def _price_of_pass(tokens: Usage, model_info: ModelInfo, now_s: float | None) -> int | None:
-    """At the rates of the model that answered, wherever it is not the one that was asked for."""
+    """The price of one pass, at the rates of the model that answered. None where it has no known price."""
     model_info = model_info.served_as(tokens.model).variant(tokens.variant)
     if not is_priced(tokens, model_info):
         return None
@@ -114,7 +114,7 @@ def _price_of_pass(tokens: Usage, model_info: ModelInfo, now_s: float | None) ->
 
 
 def _price_of_others(tokens: Usage, model_info: ModelInfo, now_s: float | None) -> int:
-    """Of what is not counted in tokens."""
+    """The price of what is not counted in tokens."""
     prompt, tier, total = tokens.prompt, tokens.service_tier, 0
     for bucket, names in EXTRA_RATES.items():
         if count := getattr(tokens, bucket):

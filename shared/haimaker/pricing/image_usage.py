@@ -12,10 +12,10 @@ from haimaker.pricing.image_variants import DEFAULT_SIZE, Size, price_variant
 from haimaker.pricing.usage import Usage
 
 SQUARE_TOKENS: Mapping[str, int] = {"low": 272, "medium": 1_056, "high": 4_160}
-"""Of a square by quality; the other two sizes have half as many more."""
+"""The tokens of a square by quality; the other two sizes have half as many more."""
 MAX_TOKENS_BY_QUALITY: Mapping[str, int] = {"low": 4_000, "medium": 8_000, "high": 20_000, "xhigh": 30_000, "max": 40_000}
 PARTIAL_TOKENS = 100
-"""Of an unfinished image in a stream."""
+"""The tokens of an unfinished image in a stream."""
 READ_TOKENS = 16_000
 """The most that one image is read as."""
 PROMPT_TOKENS = 256

@@ -63,25 +63,25 @@ class Usage:
     maps_queries: int = 0
     """Questions to Google Maps."""
     opened_pages: int = 0
-    """Where the provider bills them."""
+    """Pages that its browser opened, where the provider bills them."""
     file_searches: int = 0
-    """Of files that are kept at the provider."""
+    """Searches of files that are kept at the provider."""
     container_gb: int = 0
     """Of memory, of all containers together in which code was run: https://platform.openai.com/docs/pricing#built-in-tools"""
     other_tool_uses: int = 0
-    """Of the provider's own tools for which nobody here knows a price."""
+    """Uses of the provider's own tools for which no price is known."""
     citations: int = 0
     """Tokens of search results that are billed beside the prompt."""
     characters: int = 0
-    """Of a text that is spoken."""
+    """Characters of a text that is spoken."""
     input_ms: int = 0
-    """Of sound that is listened to."""
+    """Milliseconds of sound that is listened to."""
     output_ms: int = 0
-    """Of sound that is made."""
+    """Milliseconds of sound that is made."""
     images: int = 0
-    """That were made."""
+    """Images that were made."""
     pixels: int = 0
-    """Of all images that were made together."""
+    """Pixels of all images that were made together."""
     input_images: int = 0
     queries: int = 0
     """Units of search, as rerank counts them."""
@@ -118,7 +118,7 @@ class Usage:
 
     @property
     def passes(self) -> "tuple[Usage, ...]":
-        """This one and those beside it, each by itself."""
+        """This pass and those beside it, each by itself."""
         return (replace(self, beside=()), *self.beside) if self.beside else (self,)
 
     def at_tier(self, service_tier: str) -> "Usage":
@@ -143,9 +143,11 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     body = as_object(usage)
     tier = service_tier if isinstance(service_tier, str) else body.get("service_tier")
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
+    # Alibaba's: https://www.alibabacloud.com/help/en/model-studio/web-search
+    found = max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
     counted = _counts(
         body,
-        web_searches=max(to_count(body, "num_search_queries"), to_count(uses, "web_search_requests"), int(size is not None)),
+        web_searches=max(found, to_count(uses, "web_search_requests"), int(size is not None)),
         search_size=size,
         maps_queries=to_count(uses, "maps_requests"),
         opened_pages=to_count(uses, "page_visit_requests"),
@@ -163,36 +165,43 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
 
 
 def _counts(body: JSON, **others: Any) -> Usage:
-    """Of one pass over a model, with other fields."""
+    """The counts of one pass over a model, with these fields besides."""
     details = as_object(body.get("prompt_tokens_details")) or as_object(body.get("input_tokens_details"))
     made = as_object(body.get("completion_tokens_details")) or as_object(body.get("output_tokens_details"))
     prompt, completion, reasoning = _totals(body, made)
     audio, image, text = _cache_reads(body, details)
     twelve_hours, hour, ordinary = _cache_writes(body, details)
     video = max(0, to_count(details, "video_tokens") - to_count(as_object(details.get("cached_tokens_details")), "video_tokens"))
-    parts = _split_total(
-        prompt,
-        *(audio, image, text, twelve_hours, hour, ordinary),
-        *(max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image), video),
-    )
+    heard, seen = max(0, to_count(details, "audio_tokens") - audio), max(0, to_count(details, "image_tokens") - image)
+    parts = _split_total(prompt, audio, image, text, twelve_hours, hour, ordinary, heard, seen, video)
     spoken, drawn, filmed, thought, written = _split_total(
         completion, to_count(made, "audio_tokens"), to_count(made, "image_tokens"), to_count(made, "video_tokens"), reasoning
     )
     all_explicit = parts[2] if details.get("cache_type") == "ephemeral" else 0
     cached, explicit = reversed(_split_total(parts[2], max(all_explicit, to_count(details, "explicit_cached_tokens"))))
     return Usage(
-        *(parts[0], parts[1], cached, parts[4], parts[5], parts[6], parts[7], parts[9]),
-        *(spoken, drawn, thought, written),
+        cached_audio=parts[0],
+        cached_image=parts[1],
+        cached=cached,
         cached_explicit=explicit,
         cache_write_12h=parts[3],
+        cache_write_1h=parts[4],
+        cache_write_5m=parts[5],
+        input_audio=parts[6],
+        input_image=parts[7],
         input_video=parts[8],
+        input=parts[9],
+        output_audio=spoken,
+        output_image=drawn,
         output_video=filmed,
+        reasoning=thought,
+        output=written,
         **others,
     )
 
 
 def _with_passes(counted: Usage, iterations: Any) -> Usage:
-    """With what Anthropic's totals leave out. Of the passes that they have in them, each is priced by its own prompt.
+    """The usage with what Anthropic's totals leave out, and with its passes apart, since each is priced by its own prompt.
 
     https://platform.claude.com/docs/en/build-with-claude/compaction#usage, …/agents-and-tools/tool-use/advisor-tool
     """
@@ -218,9 +227,9 @@ def _with_passes(counted: Usage, iterations: Any) -> Usage:
     return replace(counted, beside=tuple(beside)) if beside else counted
 
 
-def is_plausible(usage: Any) -> bool:
+def is_plausible(usage: Any, names: Sequence[str] = MAIN_COUNTS) -> bool:
     """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
-    found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
+    found = [usage.get(name) for name in names] if isinstance(usage, dict) else []
     return bool(usage) and bool(found) and all(each is None or to_count({"n": each}, "n") == each for each in found)
 
 

@@ -6,6 +6,25 @@ seen.
 
 from haimaker.providers.provider import Auth, Dialect, Endpoint, Limits, NativeBatches, Provider
 
+BETAS_ELSEWHERE = {
+    **{
+        name: name
+        for name in (
+            "compact-2026-01-12",
+            "computer-use-2025-01-24",
+            "computer-use-2025-11-24",
+            "context-1m-2025-08-07",
+            "context-management-2025-06-27",
+            "thinking-binding-controls-2026-08-01",
+            "thinking-display-updates-2026-08-18",
+            "tool-search-tool-2025-10-19",
+        )
+    },
+    "advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19",
+}
+"""Which of its unfinished features Bedrock and Vertex AI have both. They refuse requests that name others, as Claude Code's do:
+https://github.com/anthropics/claude-code/issues/21625, …/34802, …/56595; …/build-with-claude/overview has the features by place."""
+
 PROVIDER = Provider(
     "anthropic",
     adapter="anthropic",

@@ -10,7 +10,7 @@ from haimaker.lean_dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FamilyRule:
-    """A rule that holds for models of one family, in addition to the provider's own."""
+    """A rule that holds for models of one family, in addition to the provider's own. The fields are those of `Dialect`."""
 
     drop: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()

@@ -77,6 +77,7 @@ PROVIDER = Provider(
     batches=NativeBatches(
         "openai",
         ("/chat/completions", "/responses", "/embeddings", "/completions"),
+        most_inputs=50_000,  # https://platform.openai.com/docs/api-reference/batch/create
         lacks=("service_tier",),
         files_last_s=14 * 86_400,
     ),

@@ -110,7 +110,7 @@ class AnswerRules:
 
 
 LONGEST_EFFORT, MODELS_KEPT = 16, 64
-"""Of a name of an effort, and how many models a dialect remembers."""
+"""Characters of an effort's name, and how many dialects of models are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,7 @@ class Dialect:
     """Parameters that it lacks and whose loss would change the meaning: an error, unless the client sends `drop_params`. In the
     client's own format a request with one of them is translated."""
     rename: Mapping[str, str] = field(default_factory=dict)
+    """By the parameter's name at OpenAI, its name at the provider."""
     add: Mapping[str, Any] = field(default_factory=dict)
     """Constant fields of every request, unless the client sent them."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -133,6 +134,9 @@ class Dialect:
     """Constant headers of every request."""
     forwards: tuple[str, ...] = ()
     """Headers of the client that are passed on."""
+    betas: Mapping[str, str] | None = None
+    """Of Anthropic's unfinished features, by the name in its own API: those that the provider has, and as what. It refuses requests
+    with others. None where it takes all."""
     whole_with: tuple[str, ...] = ()
     """Parameters with which it streams nothing: it is asked for a whole answer, of which a stream is made."""
     asks_stream_usage: bool = True
@@ -155,8 +159,8 @@ class Dialect:
     """Types of a conversation's items, and of their parts, that it takes in the client's own format, where that is not every
     one."""
     carries_chats: bool = False
-    """Whether its Responses serve chats that its chat completions lack: of models that have nothing else, or that think beside
-    functions. Whose do not, serves all chats alike."""
+    """Whether its Responses serve the chats that its chat completions can't: those of models that have Responses alone, and of
+    models that think beside functions. False where its chat completions serve them all."""
     narrows_tools: bool = False
     """Whether it lacks the choice of `allowed_tools`, in whose place it gets these tools only, and the choice among them."""
     marks_thinking: bool = False
@@ -168,11 +172,11 @@ class Dialect:
     schema_in_words: bool = False
     """Whether it answers in JSON but takes no schema, which is then put into words."""
     counts_logprobs: bool = False
-    """Whether `logprobs` is the number of likely tokens to tell at each step."""
+    """Whether its `logprobs` is a number: how many likely tokens it tells at each step."""
     thinking_switch: bool = False
     """Whether thinking is switched with `thinking: {type}`, to which `reasoning_effort` is translated."""
     thinking_flag: str = ""
-    """The parameter, true or false, that switches thinking instead."""
+    """The parameter, true or false, that switches thinking, where that is no object `thinking`."""
     cache_control: str = "strip"
     """What becomes of `cache_control`: `strip`, `keep`, or `parts` where it may stand on parts of a message only."""
     takes_breakpoints: bool = False
@@ -182,8 +186,9 @@ class Dialect:
     audio_formats: tuple[str, ...] = ()
     """Formats of speech that it makes, in OpenAI's terms, the default first; empty where it has all of OpenAI's."""
     tools_end_thinking: bool = False
-    """Whether its chat completions have functions only with the effort that a model's traits say."""
+    """Whether its chat completions take functions only with the effort that the model's trait `effort_with_tools` names."""
     family_rules: FamilyRules = field(default_factory=dict)
+    """What it wants otherwise of some families of models."""
 
     def for_model(self, traits: Traits, effort: object = None) -> "Dialect":
         """The dialect with what the provider wants otherwise of the model's family, and with what the model itself does not take
@@ -266,7 +271,7 @@ class Catalog:
     unlisted: tuple[str, ...] = ()
     """Selectors of names in the table of prices that are not listed: prices by region, models in a format without an adapter."""
     completes: str = ""
-    """Which of its models have legacy completions: `all`, or `some` as their traits say; those of others are made of chat."""
+    """Which of its models have legacy completions: `all`, or `some`, those whose traits say so. Of others they are made of chat."""
     priced_as: str | None = None
     """The provider under whose name the table has its prices, if not its own."""
     prefixes: tuple[str, ...] = ()
@@ -274,11 +279,11 @@ class Catalog:
     known_as: Mapping[str, str] = field(default_factory=dict)
     """By a selector, models that the table of prices has under one name together."""
     prices: Mapping[str, str] = field(default_factory=dict)
-    """Prices of models that the table does not know."""
+    """Prices of all models that the table does not know, in USD as text, by the names that the table has for rates."""
     fees: Mapping[str, str] = field(default_factory=dict)
-    """Prices of its own tools, by the name of the rate, of models for which the table names none."""
+    """Prices of its own tools, likewise, for models of which the table names none."""
     reports_cost: bool = False
-    """Whether the cost in its usage is what it charges."""
+    """Whether it tells in `usage` what it charges; that is then the cost."""
     telemetry_name: str = ""
     """OpenTelemetry's name of it, if another: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/"""
 
@@ -289,7 +294,7 @@ class BatchAccount(NamedTuple):
     bucket: str = ""
     """Where lines and answers are; what follows a slash begins the names of all objects, such as `my-bucket/haimaker`."""
     role: str = ""
-    """As whom the provider reads and writes the bucket."""
+    """The role as which the provider reads and writes the bucket."""
     account: str = ""
     """The id of the account at the provider."""
 
@@ -303,16 +308,18 @@ class NativeBatches:
     takes: tuple[str, ...]
     """How the paths end of the calls that may be in one."""
     percent: int = 0
-    """What it charges for tokens, of the ordinary prices, where the table has no prices of batches. 0: then only models that have
-    them, in the table or in gateway.toml, are sent so."""
+    """How much of the ordinary prices of tokens it charges, where the table has no prices of batches. 0: only models that have such
+    prices, in the table or in gateway.toml, are sent so."""
     models: tuple[str, ...] = ()
-    """Those that cost so much, if that is not every one."""
+    """The models for which `percent` holds, if that is not every one."""
     cached_as_input: bool = False
     """Whether what is cached costs as much as all input of a batch."""
     least_lines: int = 1
     most_lines: int = 10_000
     most_bytes: int = 32 * 1024 * 1024
     """Of one batch; of a larger one there are several. Never more than the vendor takes, and no more than is easily held."""
+    most_inputs: int = 0
+    """Texts of embeddings in one batch, of which a line may have many; 0: as many as its lines have."""
     lacks: tuple[str, ...] = ()
     """Fields of a call's body that none may have."""
     alike: tuple[str, ...] = ()
@@ -332,7 +339,7 @@ class NativeBatches:
     purpose: str = "batch"
     """Of an uploaded file, and where it is uploaded."""
     files_last_s: int = 0
-    """After which what is uploaded, and the answers, are deleted there, where that can be asked for."""
+    """Seconds after which files that are uploaded, and those with the answers, are deleted there. 0: it can't be asked for."""
     files_take_time: bool = False
     """Whether what is uploaded can't be used at once: it is asked for until it can."""
     lines_have_url: bool = True

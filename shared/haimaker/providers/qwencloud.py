@@ -12,5 +12,5 @@ PROVIDER = replace(
     name="qwencloud",
     endpoint=Endpoint("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
     auth=Auth(key_variables=("DASHSCOPE_API_KEY",)),
-    catalog=Catalog(),
+    catalog=Catalog(unlisted=("qwen-media",)),  # not in this format
 )

@@ -15,7 +15,7 @@ from haimaker.providers.provider import Provider
 
 NAMES: tuple[str, ...] = tuple(INDEX)
 ONLINE: tuple[str, ...] = tuple(name for name, (_, variables) in INDEX.items() if variables)
-"""Without those that the gateway itself answers."""
+"""All providers but those that the gateway itself answers."""
 TABLE = "openai_compatible"
 
 

@@ -22,6 +22,8 @@ MISTRAL = replace(
     ),
 )
 
+CLAUDE_BETAS = {**anthropic.BETAS_ELSEWHERE, "interleaved-thinking-2025-05-14": "interleaved-thinking-2025-05-14"}
+
 # Models of other vendors on Vertex AI: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-partner-models
 FAMILIES: Mapping[str, Provider] = {
     # https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
@@ -29,7 +31,7 @@ FAMILIES: Mapping[str, Provider] = {
         "vertex_ai",
         adapter="anthropic_vertex",
         family="claude",
-        dialect=Dialect(forwards=("anthropic-beta",)),
+        dialect=Dialect(forwards=("anthropic-beta",), betas=CLAUDE_BETAS),
         limits=replace(anthropic.PROVIDER.limits, inlines_images=True),
     ),
     **dict.fromkeys(("mistral", "magistral"), MISTRAL),

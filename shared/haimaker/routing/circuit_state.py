@@ -12,7 +12,7 @@ class CircuitState(NamedTuple):
     """The circuit of a target that has failed."""
 
     failures: int = 0
-    """In a row."""
+    """Failures in a row."""
     rests: int = 0
     """How often the circuit opened since the last success."""
     until_s: float = 0.0

@@ -52,7 +52,7 @@ class Route:
     timeout_s: float = 590.0
     strategy: str = WEIGHTED
     timeouts: AttemptTimeouts = NO_TIMEOUTS
-    """Of each attempt whose target sets none."""
+    """The timeouts of an attempt whose target sets none."""
     back_off: BackOff = BACK_OFF
 
 
@@ -60,10 +60,10 @@ NO_ROUTE = Route(())
 
 
 class CircuitBreakerSettings(NamedTuple):
-    """After how many failures a target's circuit opens, and for how long. https://martinfowler.com/bliki/CircuitBreaker.html"""
+    """How many failures open a target's circuit, and for how long it is open. https://martinfowler.com/bliki/CircuitBreaker.html"""
 
     failures: int = 3
-    """In a row."""
+    """Failures in a row that open it."""
     open_s: float = 30.0
     max_open_s: float = 300.0
     """A target that fails when it is tried again stays out for twice as long, up to this."""
@@ -82,7 +82,7 @@ class BatchSettings(NamedTuple):
     deployments: Mapping[str, str] = MappingProxyType({})
     """By `provider/model`, the deployment that takes its batches, of a provider with such."""
     accounts: Mapping[str, BatchAccount] = MappingProxyType({})
-    """By provider, or account of one, what its batches need besides its key."""
+    """What a provider's batches need besides its key, by provider or by account of one."""
 
 
 @dataclass(frozen=True, slots=True)

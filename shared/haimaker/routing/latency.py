@@ -14,9 +14,9 @@ NEWEST_SHARE = 0.3
 @dataclass(slots=True)
 class LatencyTracker:
     first_byte_ms: dict[str, float] = field(default_factory=dict)
-    """Of streams, by target."""
+    """The time to the first byte of streams, by target."""
     whole_ms: dict[str, float] = field(default_factory=dict)
-    """Of whole answers, by target."""
+    """The time of whole answers, by target."""
     tokens_per_s: dict[str, float] = field(default_factory=dict)
     _measured_s: dict[str, float] = field(default_factory=dict)
     """When each target was last measured."""

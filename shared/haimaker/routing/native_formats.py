@@ -55,7 +55,7 @@ def _is_to_be_kept(original: Original) -> bool:
 
 
 def _input_types(given: Any) -> Iterator[str]:
-    """Of the items of a conversation in Responses, and of their parts."""
+    """The types of the items of a conversation in Responses, and of their parts."""
     for item in as_objects(given):
         kind = item.get("type") or "message"
         yield ENCRYPTED if kind == "reasoning" and _is_encrypted(item) else str(kind)
@@ -64,6 +64,6 @@ def _input_types(given: Any) -> Iterator[str]:
 
 
 def _is_encrypted(item: JSON) -> bool:
-    """By its provider: what the gateway shows in that place is taken out for everybody."""
+    """Whether an item was encrypted by its provider. What the gateway itself shows in that field is taken out for every target."""
     held = item.get("encrypted_content")
     return isinstance(held, str) and bool(held) and not held.startswith(OUR_SIGNATURE)

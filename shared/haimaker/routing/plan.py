@@ -27,7 +27,7 @@ class Plan:
     timeout_s: float = 590.0
     back_off: BackOff = BACK_OFF
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """By target, why it is where it is."""
+    """Why a target stands where it does, by target."""
     exclusions: tuple[Exclusion, ...] = ()
 
     def all(self) -> tuple[Attempt, ...]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from haimaker.routing.auto_service import AutoRouterService
 
 TYPICAL_ANSWER_TOKENS = 1_000
-"""Of a request that sets no limit, where targets are compared by price."""
+"""The answer that is assumed of a request without a limit, where targets are compared by price."""
 
 
 class Decision(NamedTuple):
@@ -98,7 +98,7 @@ class Planner:
             choice = self.auto_service().choose(routing_request.asked, key, context, routing_request.tags, definition)
             name = choice.model
             if context.preferences.fallbacks is None:
-                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others))
+                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others), auto_fallbacks=True)
         plan = self._within_budget(self.router.plan(name, context), routing_request.asked, name, billed, affordable)
         if len(plan.attempts) > 1:
             self.health.breaker.refresh(routing_request.now_s)
@@ -141,8 +141,8 @@ class Planner:
     def _within_budget(
         self, plan: Plan, asked: OperationRequest, name: str, billed: BilledAccounts, affordable: Affordable
     ) -> Plan:
-        """For accounts with a budget, be it for a model: leaves out targets without a known price, and limits the output of the
-        others."""
+        """Where an account has a budget, also one of a model alone, leaves out targets without a known price, and limits the output
+        of the others."""
         full_name = self.router.full_name
         counted = model_limits.targets_with_budget(billed, {asked.model, name, full_name(name)}, plan.all(), full_name)
         if not counted:

@@ -8,7 +8,7 @@ from haimaker.lean_dataclasses import dataclass, field, fields, replace
 
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 ROUTING_FIELDS = frozenset({*FALLBACK_FIELDS, "models", "route", "provider", "num_retries", "timeout", "disable_fallbacks"})
-"""Of a body; they are for the gateway and never sent to a provider."""
+"""Fields of a body that are for the gateway and never sent to a provider."""
 TIMEOUT_HEADERS = ("x-haimaker-timeout", "x-litellm-timeout")
 FIRST_BYTE_HEADERS = ("x-haimaker-first-byte-timeout", "x-litellm-stream-timeout")
 RETRIES_HEADERS = ("x-haimaker-retries", "x-litellm-num-retries")
@@ -40,7 +40,7 @@ class RoutingPreferences:
     timeout_s: float = float("inf")
     timeouts: AttemptTimeouts = NO_TIMEOUTS
     model: str | None = None
-    """For a request that names no other."""
+    """The model of a request that names no other."""
 
     @property
     def names_providers(self) -> bool:

@@ -141,9 +141,10 @@ def _max_rates_usd(prices: Any) -> dict[str, str]:
 
 
 def _fallbacks(fields: JSON, name: str, model: str | None) -> tuple[str, ...] | None:
-    """A list of models. As LiteLLM's, an entry may be `{"model": name}`, or `{asked model: [names]}` where `*` is any model."""
+    """A list of models. As LiteLLM's, an entry may be `{"model": name}`, or `{asked model: [names]}` where `*` is any model.
+    `"default"`, Anthropic's word, leaves them to the route."""
     value = fields.get(name)
-    if value is None:
+    if value is None or value == "default":
         return None
     if not isinstance(value, list) or len(value) > MAX_NAMES:
         raise invalid_value(name, f"a list of up to {MAX_NAMES} models")

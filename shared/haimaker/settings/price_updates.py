@@ -22,9 +22,9 @@ KIND, VERSION, LINES = "prices", "version", "lines"
 """Two documents: which table is the newest, and its lines; the second is read where the first names another one."""
 ASK_EVERY_S = 600.0
 FIRST_S = 60.0
-"""After a start nothing is asked beside requests."""
+"""How long after a start nothing is asked beside requests."""
 MAX_BYTES = 16 * 2**20
-"""Of a table's lines."""
+"""The most bytes of a table's lines."""
 
 
 class PriceUpdates:
@@ -57,7 +57,8 @@ class PriceUpdates:
             self._thread.start()
 
     def finish(self, timeout_s: float) -> None:
-        """After an answer, in a function that is frozen then: asks for the first time, and waits for what is asked beside it."""
+        """Called after an answer, in a function that is frozen then: asks for the first time, and waits for what is asked beside
+        it."""
         if self.used and not self._has_asked:
             self.refresh()
         if self._thread:

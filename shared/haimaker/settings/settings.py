@@ -22,7 +22,7 @@ from haimaker.pricing.amounts import UserBudget, budget_window, is_budget_window
 from haimaker.providers.provider import BatchAccount
 from haimaker.providers.registry import NAMES
 from haimaker.routing.config import Config
-from haimaker.settings.variables import get_bool, get_choice, get_int, get_list, get_networks, get_url, without_blanks
+from haimaker.settings.variables import get_address, get_bool, get_choice, get_int, get_list, get_networks, get_url, without_blanks
 from haimaker.validation.settings import SettingsError, validate_url
 
 DEFAULT_HOST = "127.0.0.1"
@@ -114,7 +114,7 @@ class Settings:
     content_days: int = 30
     """For how many days the folder has them; a bucket has its lifecycle."""
     function_name: str = ""
-    """Of the Lambda function that this is."""
+    """The name of the Lambda function that this is; empty elsewhere."""
     sam_local: bool = False
     """Whether this is a function under `sam local`, which takes whole answers only."""
 
@@ -146,7 +146,7 @@ class Settings:
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
             trusted_proxies=get_networks(env, "HAIMAKER_TRUSTED_PROXIES"),
             mistakes_per_minute=get_int(env, "HAIMAKER_MISTAKES_PER_MINUTE", 120, most=1_000_000),
-            alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
+            alert_webhook=get_address(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts"),
             user_budget=_user_budget(env),
             metrics_token=env.get("HAIMAKER_METRICS_TOKEN", ""),
             sign_in_secret=_sign_in_secret(env, config),
@@ -188,7 +188,7 @@ class Settings:
             takes_credentials=get_bool(env, "HAIMAKER_TAKES_CREDENTIALS"),
             environment=env,
             allowed_origins=tuple(origin.rstrip("/") for origin in get_list(env, "ALLOWED_ORIGINS")),
-            alert_webhook=get_url(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts") or "",
+            alert_webhook=get_address(env, "HAIMAKER_ALERT_WEBHOOK", "https://example.com/alerts"),
             user_budget=_user_budget(env),
             sign_in_parameter=env.get("HAIMAKER_SIGN_IN_PARAMETER", ""),
             checks_signatures=False,
@@ -283,7 +283,7 @@ def _with_batch_bucket(config: Config, env: Mapping[str, str]) -> Config:
 
 
 def _processors() -> int:
-    """As many as this process may use, at most MAX_AUTO_WORKERS; in a container, as its limit says.
+    """The processors that this process may use, at most MAX_AUTO_WORKERS; in a container as its limit says.
     https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files"""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = CPU_LIMIT.read_text().split() if CPU_LIMIT.is_file() else []

@@ -34,6 +34,14 @@ def get_url(env: Mapping[str, str], name: str, example: str) -> str | None:
     return validate_url(name, env[name], example) if name in env else None
 
 
+def get_address(env: Mapping[str, str], name: str, example: str) -> str:
+    """A URL as it is, with its query, in which a receiver's secret may stand; empty where there is none. Raises SettingsError."""
+    address = env.get(name, "").strip()
+    if address:
+        validate_url(name, address.partition("?")[0], example)
+    return address
+
+
 def get_list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     """Values with commas between them."""
     return tuple(value.strip() for value in env.get(name, "").split(",") if value.strip())

@@ -37,7 +37,7 @@ SUCCESSOR = "successor"
 """The metadata field of a key that was rotated and is accepted until it expires: the id of the account that it stands for."""
 
 ALERT_PERCENTS = (50, 80, 100)
-"""Of a budget, at which the deployer is told."""
+"""How much of a budget is spent when the deployer is told, in percent."""
 
 Role = Literal["admin", "viewer", "team_admin", "user"]
 """An administrator changes everything, a viewer sees everything and changes nothing, a user sees its own."""
@@ -112,7 +112,7 @@ class Account:
 
     @property
     def owner_id(self) -> str:
-        """By which what it keeps is found, whatever secret it has now."""
+        """The id by which its files and batches are found, whatever secret it has now."""
         return self.replaces[0] if self.replaces else self.id
 
     def has_been(self, account_id: str) -> bool:
@@ -209,7 +209,7 @@ class BudgetAlert:
     spend_nanousd: int
     reached_nanousd: int
     percent: int | None = None
-    """Of the budget; None for the soft budget."""
+    """How much of the budget is spent; None for the soft budget."""
     window_end_s: int = NEVER_S
     alias: str = ""
     """What people call the account."""
@@ -245,10 +245,10 @@ class Balance:
     expired_reservations: int = field(default=0, compare=False)
     """Of them, those that nobody settled in time; the next write that meets them charges them."""
     models: Mapping[str, ModelBalance] = field(default_factory=dict)
-    """Of the models that the account limits."""
+    """The balances of the models that the account limits."""
     requests_left: int = field(default=UNLIMITED, compare=False)
     tokens_left: int = field(default=UNLIMITED, compare=False)
-    """Of this minute."""
+    """The tokens that are left of this minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +272,10 @@ class StoreThrottled(StoreUnavailable):
 
     untouched = False
     """Whether every try was refused, so that nothing was written."""
+
+
+class StoreFull(StoreUnavailable):
+    """The store has no room for what was to be written: the disk is full. Nothing was written."""
 
 
 class TooManyRecords(Exception):
@@ -303,8 +307,8 @@ class Store(Protocol):
         """A page of accounts whose id starts with `kind#`, oldest first, and the cursor of the next page, None at the end."""
 
     def find_accounts(self, query: "AccountQuery", offset: int = 0, limit: int = 100) -> tuple[Sequence[Balance], int]:
-        """So many of the accounts that a query finds, after as many, and how many it finds in all. The number of all of a kind may
-        have those in it that only stand for another one."""
+        """At most `limit` of the accounts that a query finds, from `offset` on, and how many it finds in all. The number of all of
+        a kind may have those in it that only stand for another one."""
 
     def reserve(self, reservation: Reservation) -> Granted | Denied:
         """Grants the reservation if every limit allows it, in one write that checks and reserves. On the way it renews a budget

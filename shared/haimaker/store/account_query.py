@@ -62,7 +62,7 @@ class AccountQuery:
         return self.sort_by != "created_at" or any(conditions)
 
     def select(self, balances: Sequence[Balance], now_s: float) -> list[Balance]:
-        """Those that fit, in order."""
+        """The accounts that fit, in order."""
         found = sorted((each for each in balances if self.fits(each.account, now_s)), key=lambda each: place_of(each.account))
         return sorted(found, key=_ORDERS[self.sort_by], reverse=self.descending)
 
@@ -81,7 +81,7 @@ class AccountQuery:
 
 
 def place_of(account: Account) -> str:
-    """Where an account is among those of its kind, the oldest first."""
+    """The key that sorts the accounts of a kind, the oldest first."""
     return ledger.sort_key(account.created_s, account.id)
 
 
@@ -96,7 +96,7 @@ def to_sorted_name(account: Account) -> str:
 
 
 def _fold(text: str) -> str:
-    """In any case the same, in characters that UTF-8 has."""
+    """A text without the difference of upper and lower case, in characters that UTF-8 has."""
     return text.casefold().encode("utf-8", "replace").decode()
 
 

@@ -14,7 +14,7 @@ from haimaker.store.windows import Repair
 
 
 class Pieces(NamedTuple):
-    """Of one write: more actions of its SET, more of its condition, the values and the names in them."""
+    """What is added to one write: to its SET, to its condition, and the values and names in them."""
 
     update: str
     condition: str
@@ -23,7 +23,7 @@ class Pieces(NamedTuple):
 
 
 def attributes(counters: AllCounters) -> JSON:
-    """Of a new item."""
+    """The attributes of a new item."""
     taken = {f"b/{encode_model(model)}": each.taken for model, each in counters.items()}
     return taken | {f"e/{encode_model(model)}": each.window_end_s for model, each in counters.items()}
 

@@ -79,7 +79,8 @@ class DynamoRecords:
         raise StoreUnavailable("DynamoDB UpdateItem: too many writers of one record")
 
     def amend(self, record: Record, seen: Record | None = None) -> bool:
-        """Replaces a record; `seen` is what must still be stored."""
+        """Replaces a record; `seen` is what must still be stored. An earlier try whose answer was lost may not have been carried
+        out, and somebody else's change be why this one failed."""
         values = {":status": record.status, ":cost": record.cost_nanousd, ":detail": json.dumps(record.detail), ":lost": "lost"}
         values |= {":seen": json.dumps(seen.detail)} if seen else {}
         try:
@@ -93,7 +94,7 @@ class DynamoRecords:
                 ExpressionAttributeValues=tables.to_attributes(values),
             )
         except ConditionFailed as failed:
-            return failed.repeated
+            return failed.repeated and self.read(record.request_id) == record
         return True
 
     def read(self, request_id: str) -> Record | None:
@@ -182,7 +183,7 @@ class DynamoRecords:
         return [total(*place, sums[place]) for place in sorted(sums)]
 
     def _bounded(self, account_id: str, since_s: float, until_s: float) -> Iterator[Record]:
-        """Of one account only whole days are rolled up. Raises TooManyRecords."""
+        """The records of one account, a bounded number: only its whole days are rolled up. Raises TooManyRecords."""
         after: str | None = None
         for _ in range(MAX_SUMMED // PAGE_OF_ITEMS):
             found, after = self.page(account_id, since_s, until_s, after, PAGE_OF_ITEMS, newest_first=False)

@@ -1,11 +1,11 @@
-"""A lost request's real outcome in DynamoDB: its record, and what the windows of limited models get back. For operators.
+"""A lost request in DynamoDB: its record, its real outcome, and what the windows of limited models get back.
 
 The account's total is corrected by its records; see `local/command_line/reconcile.py`.
 """
 
 from collections.abc import Callable
 
-from haimaker.store import Record, StoreThrottled, dynamo_models, tables
+from haimaker.store import Record, Reservation, StoreThrottled, dynamo_models, ledger, tables
 from haimaker.store.dynamo_calls import ConditionFailed
 from haimaker.store.dynamo_expressions import CORRECT
 from haimaker.store.dynamo_records import DynamoRecords
@@ -29,6 +29,19 @@ def amend(records: DynamoRecords, outcome: Record) -> bool:
                 _give_back(records, lost, refund)
             return True
     raise StoreThrottled("DynamoDB UpdateItem: too many writers of one record")
+
+
+def keep_lost(records: DynamoRecords, shards: Shards, reservation: Reservation) -> Record:
+    """Adds the record of a request that nobody settled, unless there is one; returns what is stored. It costs nothing where the
+    request was not sent, and given back to some of those who pay for it, when its process died or the store failed. Of an account
+    that is gone nothing is known."""
+    record = ledger.lost_record(reservation)
+    if (first := ledger.first_payer(reservation)) is not None:
+        items = shards.read_all(first)
+        if items and not any(reservation.request_id in item["holds"] for item in items):
+            # Who charges or settles writes the record before the hold is gone.
+            record = records.read(reservation.request_id) or ledger.free_record(reservation)
+    return records.keep(record, reservation)[0]
 
 
 def _give_back(records: DynamoRecords, lost: Record, refund: ModelRefund) -> None:
@@ -67,7 +80,7 @@ def correct(
     total_nanousd: int,
     changes: Item,
 ) -> bool:
-    """As `Store.correct`: `changes` are the difference and what of it counts in this window."""
+    """Does what `Store.correct` says; `changes` are the difference and what of it counts in this window."""
     items = shards.read_all(account_id)
     if len(items) > 1:
         is_seen = sum(item["total_spend"] for item in items) == total_nanousd

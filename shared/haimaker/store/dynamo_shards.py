@@ -62,7 +62,7 @@ class Shards:
     table: str
     clock: Callable[[], float]
     _numbers: dict[str, int] = field(default_factory=dict)
-    """Of the accounts that are known to have several."""
+    """The numbers of shards of accounts that are known to have several."""
     _asked: dict[str, int] = field(default_factory=dict)
     """Where requests were whose answer was lost, by their id: a second try must meet the same shard."""
     _grown_s: dict[str, float] = field(default_factory=dict)
@@ -88,6 +88,10 @@ class Shards:
             return reservation.shard or 0
         number = self.number(reservation.account_id)
         return self._asked.get(_asked(reservation), crc32(reservation.request_id.encode()) % number if number > 1 else 0)
+
+    def is_held(self, reservation: Reservation) -> bool:
+        item = self.calls.get(self.table, tables.key(reservation.account_id, self.home(reservation)))
+        return item is not None and reservation.request_id in item["holds"]
 
     def keep_home(self, reservation: Reservation, shard: int) -> None:
         """Remembers where a request was whose answer may be lost."""

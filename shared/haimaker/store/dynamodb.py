@@ -54,7 +54,7 @@ from haimaker.store.tables import Item
 from haimaker.store.totals import By, Total
 
 MOST_CHARGED = 4
-"""Expired holds that one request charges, before or after its own: four calls each, and others come. `charge_lost` takes all."""
+"""Expired holds that one request charges: four calls each, six of a team's, and others come. `charge_lost` takes all."""
 ROUNDS = 5
 """How often an admission is tried again after it repaired the account or met other writers."""
 ROUNDS_A_SHARD = 2
@@ -160,6 +160,8 @@ class DynamoStore:
     def release(self, reservation: Reservation) -> bool:
         if ledger.may_be_lost(reservation, self._clock()):  # who charges it as lost has its record written, or finds this one
             kept, _ = self.kept.keep(ledger.free_record(reservation), reservation)
+            if kept.status == "lost" and not self.shards.is_held(reservation):  # it may never have been
+                return False
             ended = self._end(reservation, self.kept.join(kept, reservation), reservation.tokens if kept.status == "lost" else 0)
             return ended is not None and kept.status != "lost"
         more = dynamo_models.charge(model_releases(reservation), reservation.now_s, in_minute=True)
@@ -294,8 +296,7 @@ class DynamoStore:
 
     def _has_other_shards(self, account_id: str, home: int) -> bool:
         """Whether an account that was split is there, but without this shard: it was deleted, and made anew."""
-        main = self._read(account_id)
-        if main:
+        if main := self._read(account_id):
             self.shards.learn(main)
         return main is not None and main.get("shards", 1) <= home
 
@@ -345,7 +346,7 @@ class DynamoStore:
 
     def _charge(self, reservations: Sequence[Reservation]) -> int:
         """Charges expired reservations: as lost, or by their records where a settle stopped between its two writes."""
-        kept = [(reservation, self.kept.keep(ledger.lost_record(reservation), reservation)[0]) for reservation in reservations]
+        kept = [(reservation, dynamo_refunds.keep_lost(self.kept, self.shards, reservation)) for reservation in reservations]
         joined = [(reservation, self.kept.join(record, reservation)) for reservation, record in kept]
         return sum(self._end(reservation, record, reservation.tokens) is not None for reservation, record in joined)
 
@@ -355,13 +356,12 @@ class DynamoStore:
         more = dynamo_models.charge(model_charges(reservation, record), reservation.now_s, in_minute=in_minute)
         values = {**more.values, ":returned": reservation.amount_nanousd - cost, ":cost": cost, ":one": 1}
         stale = {f"#stale{number}": name for number, name in enumerate(reservation.stale)}
-        names = more.names | stale
+        names = more.names | stale | {"#rid": reservation.request_id}
         update, removed = CHARGE + more.update, ", ".join(["holds.#rid", *stale])
         if tokens != reservation.tokens and in_minute:
             update += ", #tpm = if_not_exists(#tpm, tpm_limit) + :unused"
             values[":unused"] = reservation.tokens - tokens
             names["#tpm"] = tables.minute_names(reservation.now_s)["#tpm"]
-        names["#rid"] = reservation.request_id
         is_split = self.shards.number(reservation.account_id) > 1
         may_owe = is_split and (cost > reservation.amount_nanousd or tokens > reservation.tokens)
         returned = "ALL_NEW" if reservation.alerts_at or may_owe else "NONE"

@@ -67,9 +67,9 @@ class Counters(NamedTuple):
     requests_left: int
     tokens_left: int
     pooled: int = 0
-    """In all pools together."""
+    """What is in all pools together."""
     models: AllCounters = NO_MODELS
-    """Of the models that it limits."""
+    """The counters of the models that it limits."""
 
     @property
     def account(self) -> Account:
@@ -252,6 +252,13 @@ def free_record(reservation: Reservation) -> Record:
     """The record of a request that was given back when it might have been charged as lost: it cost nothing, also of its models."""
     lost = lost_record(reservation)
     return replace(lost, status="error", cost_nanousd=0, detail={**lost.detail, "model_limits": {}})
+
+
+def first_payer(reservation: Reservation) -> str | None:
+    """The account on which a request reserved first, and gives back first, where it is another than this one: if that has nothing
+    reserved for it any more, and there is no record, then the request was given back, and this account not reached."""
+    first, *_ = reservation.billed or (reservation.account_id,)
+    return first if first != reservation.account_id else None
 
 
 def with_account(kept: Record, reservation: Reservation) -> Record | None:

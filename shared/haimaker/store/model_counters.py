@@ -16,7 +16,7 @@ from haimaker.store.windows import Repair, next_window_end, window_end, window_s
 
 
 class ModelCounters(NamedTuple):
-    """As a store keeps them. `requests` and `tokens` belong to the minute of the reservation."""
+    """The counters of one model, as a store keeps them. `requests` and `tokens` belong to the minute of the reservation."""
 
     taken: int = 0
     window_end_s: int = NEVER_S
@@ -26,7 +26,7 @@ class ModelCounters(NamedTuple):
 
 UNUSED = ModelCounters()
 AllCounters = Mapping[str, ModelCounters]
-"""By the name of the model."""
+"""The counters by the name of the model."""
 NO_MODELS: AllCounters = MappingProxyType({})
 
 
@@ -48,7 +48,7 @@ class ModelRefund(NamedTuple):
 
 
 def initial_model_counters(account: Account, spent_as: Balance | None = None) -> dict[str, ModelCounters]:
-    """Of a new account: nothing is taken, except what the account that it replaces has spent or reserved."""
+    """The counters of a new account: nothing is taken, except what the account that it replaces has spent or reserved."""
     counters = {}
     for model in account.model_limits:
         old = spent_as.models.get(model) if spent_as else None
@@ -133,7 +133,7 @@ def is_charged_in_window(lost: Record, account: Account, model: str, counters: M
 def model_balances(
     account: Account, counters: AllCounters, reservations: Iterable[Reservation], now_s: float
 ) -> dict[str, ModelBalance]:
-    """Of each model that the account limits; a window that has ended is shown as already renewed."""
+    """The balance of each model that the account limits; a window that has ended is shown as already renewed."""
     repairs = model_repairs(account, counters, reservations, now_s)
     balances = {}
     for model in account.model_limits:

@@ -6,6 +6,7 @@ Every write is a transaction that takes the write lock first (BEGIN IMMEDIATE), 
 outside is kept as ASCII JSON, which takes any character. The file is readable by its owner only.
 """
 
+import errno
 import fcntl
 import sqlite3
 import threading
@@ -25,6 +26,7 @@ from haimaker.store import (
     Record,
     Reservation,
     Settled,
+    StoreFull,
     StoreUnavailable,
     ledger,
     minute_of,
@@ -282,13 +284,13 @@ class SQLiteStore:
 
     @contextmanager
     def _reading_page(self, operation: str) -> "Iterator[Execute]":
-        """For what is short, beside all else. Raises StoreUnavailable."""
+        """Lends a reader for a short read, beside all else. Raises StoreUnavailable."""
         with _failures(operation), self._pages.reading(PAGE_TIMEOUT_S) as execute:
             yield execute
 
     @contextmanager
     def _summing(self, operation: str) -> "Iterator[Execute]":
-        """For what may be long, one at a time. Raises StoreUnavailable, TooManyRecords."""
+        """Lends a reader for what may take long, one at a time. Raises StoreUnavailable, TooManyRecords."""
         with _failures(operation), self._sums.reading(sqlite_totals.TIMEOUT_S) as execute:
             yield execute
 
@@ -333,4 +335,8 @@ def _whose(account_id: str | None) -> str:
 
 
 def _unavailable(operation: str, error: sqlite3.Error | OSError) -> StoreUnavailable:
-    return StoreUnavailable(f"SQLite {operation}: {error.strerror if isinstance(error, OSError) else error}")
+    if isinstance(error, OSError):
+        is_full, reason = error.errno in (errno.ENOSPC, errno.EDQUOT), error.strerror
+    else:
+        is_full, reason = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL, str(error)
+    return (StoreFull if is_full else StoreUnavailable)(f"SQLite {operation}: {reason}")

@@ -145,5 +145,17 @@ def _end(execute: Execute, reservation: Reservation, record: Record, tokens: int
 def charge(execute: Execute, reservations: Sequence[Reservation]) -> int:
     """Charges what was reserved in full; returns of how many requests it was, for which several accounts may pay."""
     for reservation in reservations:
-        settle(execute, (reservation,), ledger.lost_record(reservation), reservation.tokens)
+        is_free = _was_given_back(execute, reservation)
+        record = ledger.free_record(reservation) if is_free else ledger.lost_record(reservation)
+        settle(execute, (reservation,), record, reservation.tokens)
     return len({reservation.request_id for reservation in reservations})
+
+
+def _was_given_back(execute: Execute, reservation: Reservation) -> bool:
+    """Whether the process died, or the disk was full, when a request that was not sent had been given back to some of those who pay
+    for it. Of an account that is gone nothing is known."""
+    first = ledger.first_payer(reservation)
+    if first is None or sqlite_records.get_record(execute, reservation.request_id):
+        return False
+    held = execute("SELECT 1 FROM holds WHERE account_id = ? AND request_id = ?", (first, reservation.request_id)).fetchone()
+    return held is None and execute("SELECT 1 FROM accounts WHERE id = ?", (first,)).fetchone() is not None

@@ -62,7 +62,7 @@ def keep(execute: Execute, account: Account) -> None:
 
 
 def remove(execute: Execute, account_id: str) -> None:
-    """Before the account is."""
+    """Removes an account from the lists. Called before the account itself is removed."""
     execute(REMOVE, (account_id,))
 
 

@@ -14,7 +14,7 @@ def read(execute: Execute, account_id: str, now_s: float) -> dict[str, ModelCoun
 
 
 def read_page(execute: Execute, page: Mapping[str, object]) -> dict[str, dict[str, ModelCounters]]:
-    """Of a page of accounts, by account; those without limits of models are not in it."""
+    """The counters of a page of accounts, by account; those without limits of models are not in it."""
     found: dict[str, dict[str, ModelCounters]] = {}
     for account_id, model, *counters in execute(sqlite_schema.MODELS_OF_PAGE, page):
         found.setdefault(account_id, {})[decode_model(model)] = ModelCounters(*counters)

@@ -49,6 +49,6 @@ def close_pool(execute: Execute, account_id: str, pool: str) -> int | None:
 
 
 def move(execute: Execute, account_id: str, pool: str, amount_nanousd: int) -> None:
-    """From the rest of the account's budget into the pool, or the other way."""
+    """Moves an amount from the rest of the account's budget into the pool, or, where it is negative, back."""
     if execute(MOVE_IN, (amount_nanousd, account_id, pool)).rowcount:
         execute(MOVE_OUT, (amount_nanousd, account_id))

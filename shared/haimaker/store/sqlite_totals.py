@@ -11,7 +11,7 @@ from haimaker.store.sqlite_schema import Execute
 from haimaker.store.totals import AMOUNTS, DAY_S, MAX_ROWS, By, Total, amounts_of, day_to_s, names_of, to_day, total
 
 TIMEOUT_S = 5.0
-"""For one sum, and to wait for another one that is being made."""
+"""The time for one sum, and for waiting for another one that is being made."""
 NAMES: Mapping[By, str] = {
     "team": "json_extract(detail, '$.team_id', '$.team_id')",
     "user": "json_extract(detail, '$.user', '$.user')",
@@ -69,7 +69,7 @@ def _add_rows(count: int) -> str:
 
 
 def totals(execute: Execute, by: By, first_day: str, last_day: str, account_id: str | None) -> Sequence[Total]:
-    """As `Store.totals`."""
+    """Does what `Store.totals` says."""
     if account_id is None:
         return _read(execute, COUNTED, {"by": by, "first": first_day, "last": last_day})
     since_s, until_s = day_to_s(first_day), day_to_s(last_day) + DAY_S
@@ -86,7 +86,7 @@ def totals(execute: Execute, by: By, first_day: str, last_day: str, account_id: 
 
 
 def sums(execute: Execute, by: By, first_day: str, last_day: str, *, daily: bool, top: int | None) -> tuple[Sequence[Total], int]:
-    """As `Store.sums`."""
+    """Does what `Store.sums` says."""
     asked: dict[str, object] = {"by": by, "first": first_day, "last": last_day}
     day = "day" if daily else "''"
     if top is None:

@@ -67,7 +67,7 @@ RETENTION_S = 400 * 86_400
 """How long a record is kept; DynamoDB then deletes it by its `delete_at`."""
 RECORDS_SORT_KEY = "account"
 PARTS = 16
-"""Of the index of all records, and of totals."""
+"""The parts of the index of all records, and of totals."""
 OF_A_MINUTE = re.compile(r"[rt](\d+)(?:/.*)?", re.DOTALL)
 MOST_DROPPED = 100
 NOT_STORED = ("account_id", "requests_left", "tokens_left", "pooled", "models")
@@ -114,7 +114,7 @@ TABLES: Mapping[str, JSON] = {
 ROLLED_UP = "rolled_up"
 """The attribute of a record that was added to the daily totals."""
 TTL_ATTRIBUTE = "delete_at"
-"""Of the table of records."""
+"""The attribute by which the table of records lets go of old ones."""
 
 
 def create_tables(dynamo: AWSClient, names: Mapping[str, str]) -> None:
@@ -173,7 +173,7 @@ def shard_name(account_id: str, shard: int) -> str:
 
 
 def account_and_shard(item: Item) -> tuple[str, int]:
-    """Whose an item is, and which of its shards, 0 for the account's own."""
+    """The account of an item, and its shard, 0 for the account's own."""
     return split_name(item["pk"])
 
 
@@ -280,7 +280,7 @@ def balance(item: Item, now_s: float) -> Balance:
 
 
 def total_balance(items: Sequence[Item], now_s: float) -> Balance:
-    """Of an account with all of its shards, its own item first."""
+    """The balance of an account with all of its shards, of which its own item is the first."""
     first, *rest = (balance(item, now_s) for item in items)
     return replace(
         first,

@@ -19,9 +19,9 @@ DAY_S = 86_400
 MAX_ROWS = 50_000
 """Totals that are read at once: a thousand names on fifty days."""
 MAX_TAGS = 92
-"""Of one record; with more, its totals would not fit into a transaction."""
+"""The most tags of one record; with more, its totals would not fit into a transaction."""
 NAME_BYTES = 900
-"""Of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
+"""The most bytes of a name: a key of DynamoDB takes 1,024 bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def amounts_of(status: str, cost_nanousd: int, detail: JSON) -> Mapping[str, int
 
 
 def truncate_name(name: str) -> str:
-    """As much of a name as fits into a key, in characters that UTF-8 has."""
+    """The beginning of a name, as much as fits into a key, in characters that UTF-8 has."""
     return name.encode("utf-8", "ignore")[:NAME_BYTES].decode("utf-8", "ignore")
 
 

@@ -37,6 +37,7 @@ DEFAULT_LASTS_S = MAX_LASTS_S
 UPLOAD_PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 BATCH_OUTPUT = "batch_output"
 LINK_LASTS_S = 3_600
+LONGEST_NAME = 512
 SWEPT = 100
 """Ended files that are deleted when another one comes."""
 
@@ -62,8 +63,13 @@ class FileDescription(NamedTuple):
 
 
 def owner_of(account: Account) -> str:
-    """Whose the files of a key are. A key that was made anew goes on with those of the one before."""
+    """The owner of a key's files: its team, else the key. A key that was made anew goes on with those of the one before."""
     return f"team#{account.team_id}" if account.team_id else account.owner_id
+
+
+def file_name(said: str, default: str = "file") -> str:
+    """What a client calls a file, without folders."""
+    return said.replace("\\", "/").rpartition("/")[2][:LONGEST_NAME] or default
 
 
 def new_id(prefix: str, now_s: float) -> str:
@@ -128,7 +134,7 @@ class StoredFiles:
         return self.blobs.get_range(_blob_key(file_id), first, end)
 
     def link(self, file: StoredFile) -> str:
-        """Where anybody may read it for a while."""
+        """A link at which anybody may read the file for a while."""
         return self.blobs.link("GET", _blob_key(file.id), LINK_LASTS_S)
 
     def read(self, file: StoredFile, max_bytes: int) -> bytes:

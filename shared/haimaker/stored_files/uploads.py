@@ -95,7 +95,7 @@ class Uploads:
         return Upload(found.name, owner, found.version, found.body) if found else None
 
     def link(self, upload: Upload) -> str | None:
-        """Where its bytes may be put as a whole, in place of parts."""
+        """A link to which its bytes may be put as a whole, in place of parts."""
         return self.bucket.link("PUT", f"{INCOMING}/{upload.id}", LASTS_S, upload.body["size"]) if self.bucket else None
 
     def add_part(self, upload: Upload, pieces: Iterator[bytes], now_s: float) -> str:

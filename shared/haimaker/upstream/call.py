@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 MAX_TURNS = 5
-"""Of an answer that its provider pauses."""
+"""The most turns of an answer that its provider pauses."""
+BETAS = "anthropic-beta"
 ERROR_BYTES = 1_000_000
 AWS_EVENT_STREAM = "application/vnd.amazon.eventstream"
 STREAMS = ("text/event-stream", "application/x-ndjson")
@@ -121,7 +122,7 @@ class UpstreamCall:
         return delivery.deliver(result, getattr(self.request, "response_format", None))
 
     def fetch_bounds(self, seconds: float | None = None) -> "FetchBounds":
-        """For images that are fetched from where they are."""
+        """The bounds of fetching images that are links."""
         from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes
 
         if self._held is None:
@@ -171,6 +172,9 @@ class UpstreamCall:
                 place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
                 headers = {name: value for name in provider.dialect.forwards if _is_plain(value := self.headers.get(name, ""))}
+                if provider.dialect.betas is not None and BETAS in headers:
+                    headers[BETAS], lost = _known_betas(headers[BETAS], provider.dialect.betas)
+                    attempt_log.dropped = (*attempt_log.dropped, *lost)
                 headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
                 headers |= auth_headers(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
@@ -259,7 +263,7 @@ class UpstreamCall:
     def _events(
         self, attempt_log: AttemptLog, part: OperationRequest, adapter: Adapter, response: UpstreamResponse
     ) -> Generator[StreamEvent, None, None]:
-        """Those of a stream, or of an answer that is none: a list of what its events would hold, or whole."""
+        """The events of an answer that is a stream, a list of what its events would hold, or whole."""
         try:
             if response.headers.get("content-type", "").startswith("application/json"):
                 body = self._body(attempt_log, part, response)
@@ -346,7 +350,7 @@ def _close(response: UpstreamResponse) -> None:
 
 
 def read_beginning(pieces: Iterator[bytes]) -> bytes:
-    """As much of an error's body as can matter."""
+    """The beginning of an error's body, as much as can matter."""
     raw = bytearray()
     for piece in pieces:
         raw += piece
@@ -373,6 +377,13 @@ class CountedPieces(Iterator[bytes]):
         piece = next(self.pieces)
         self.size += len(piece)
         return piece
+
+
+def _known_betas(value: str, known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The header for a provider that has these, and the names of what is left out."""
+    names = [name.strip() for name in value.split(",")]
+    kept = dict.fromkeys(known[name] for name in names if name in known)
+    return ",".join(kept), [f"{BETAS}.{name}" for name in names if name and name not in known]
 
 
 def _is_plain(value: str) -> bool:

@@ -20,6 +20,7 @@ from haimaker.http.errors import (
     ContextWindowExceededError,
     InternalServerError,
 )
+from haimaker.http.responses import join_names
 from haimaker.http.values import JSON, Event, StreamEvent
 from haimaker.lean_dataclasses import dataclass
 from haimaker.observability.observer import Observer
@@ -36,6 +37,7 @@ from haimaker.store import Record
 from haimaker.upstream.call import UpstreamCall
 
 if TYPE_CHECKING:
+    from haimaker.billing.unsettled import Unsettled
     from haimaker.content.transcript import Conversation
 
 STREAM = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
@@ -123,7 +125,7 @@ class AttemptLoop:
         return [attempt]
 
     def _last(self, error: APIError) -> APIError:
-        """With all attempts in it. The SDKs would repeat them all, which is for them only where one is to wait."""
+        """The last error, with all attempts in it. SDKs would repeat them all, which is of use only where one is to wait."""
         info, day = self.attempt_logs[-1].attempt.model_info, time.strftime("%Y-%m-%d", time.gmtime())
         if error.status in (404, 410) and info.is_retired(day):
             error.message = f"{error.message} The model was retired on {info.deprecation_date}."
@@ -178,12 +180,14 @@ class Exchange:
     cancel_reason: APIError = CLIENT_LEFT
     """Why the call was cancelled, if it was."""
     transcript: "Conversation | None" = None
-    """For a key whose prompts and answers are kept."""
+    """What is kept of the request, where its key wants that."""
     deferral: "Deferral | None" = None
-    """For a response that its provider makes in the background."""
+    """What notes a response that its provider makes in the background."""
+    unsettled: "Unsettled | None" = None
+    """What settles it later, if the store fails: in a process that goes on."""
     sent_events: int = 0
     _sent_bytes: int = 0
-    """Of the body."""
+    """The bytes of the body that were sent."""
 
     @property
     def request(self) -> OperationRequest:
@@ -243,16 +247,15 @@ class Exchange:
             self.deferral.end()
         if first:
             self.observer.request(record, self.settlement.attempt_logs, self.attempts.call.headers)
-            for alert in self.settlement.alerts:
-                is_key = alert.account_id == record.account_id
-                name = record.detail["key_alias"] or record.detail["key_name"] if is_key else ""
-                self.observer.budget_alert(alert, name or "")
+            self.observer.budget_alerts(record, self.settlement.alerts)
         if first and status == "ok":
             attempt_log = self.attempts.attempt_logs[-1]
             written = attempt_log.tokens.completion if attempt_log.tokens else 0
             self.attempts.health.latency.record_throughput(attempt_log.attempt.target, written, time.time() - attempt_log.started_s)
         if first and self.settlement.store_failed:
             self.observer.settle_failed(record.request_id)
+        if first and self.unsettled and (self.settlement.store_failed or self.settlement.has_earlier):
+            self.unsettled.add(self.settlement)
         return record
 
     def _name_provider(self, error: APIError) -> None:
@@ -260,7 +263,7 @@ class Exchange:
             error.name_provider(attempt_log.attempt.provider.name)
 
     def _whole(self, result: Result) -> Iterator[ResponseHead | bytes]:
-        """With what it cost in it, where it has a place for that."""
+        """A whole answer, with its cost where it has a place for that."""
         attempt_log = self.attempts.attempt_logs[-1]
         if self.request.delivers:
             delivered = self.attempts.call.deliver(result)
@@ -358,13 +361,13 @@ class Exchange:
 
     def response_headers(self, attempt_log: AttemptLog) -> dict[str, str]:
         """What the headers say of a target that answers."""
-        dropped = dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped)
+        dropped = join_names(dict.fromkeys(name for tried in self.attempts.attempt_logs for name in tried.dropped))
         return {
             **self.headers,
             "x-haimaker-provider": attempt_log.attempt.provider.name,
             "x-haimaker-model": attempt_log.attempt.model,
             "x-haimaker-attempts": str(len(self.attempts.attempt_logs)),
-            **({"x-haimaker-dropped-params": ",".join(dropped)} if dropped else {}),
+            **({"x-haimaker-dropped-params": dropped} if dropped else {}),
             **(
                 {"x-haimaker-max-tokens": str(attempt_log.attempt.max_output_tokens)}
                 if attempt_log.attempt.max_output_tokens

@@ -29,7 +29,7 @@ class Delivered(NamedTuple):
     dropped: tuple[str, ...] = ()
     """Parameters that could not be followed."""
     problem: str = ""
-    """For the deployer's log."""
+    """What the deployer's log says; empty where all went well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ SET_ASIDE = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23"
 """Set aside for protocols and documentation, of which Python's tables lack some.
 https://www.iana.org/assignments/iana-ipv4-special-registry  https://www.iana.org/assignments/iana-ipv6-special-registry"""
 KINDS = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""That models look at."""
+"""The types of images that models look at."""
 
 
 def is_public(address: str) -> bool:
@@ -85,7 +85,7 @@ class HeldBytes:
             self._bytes += number
 
     def give_back(self, number: int | None = None) -> None:
-        """So many, or all."""
+        """Gives back so many bytes, or all."""
         with self._lock:
             number = self._bytes if number is None else number
             self._bytes -= number
@@ -95,14 +95,14 @@ class HeldBytes:
 
 @dataclass(frozen=True, slots=True)
 class FetchBounds:
-    """Who the fetches of one request are for, when they have to be done, and what ends them before."""
+    """The bounds of one request's fetches: for whom they are, until when they have to be done, and what ends them before."""
 
     until_s: float
     """Monotonic."""
     owner: str = ""
     cancel: CancelToken = field(default_factory=CancelToken)
     held: HeldBytes | None = None
-    """Where what is fetched counts until its request is answered."""
+    """The account of what was fetched, until its request is answered."""
 
     @classmethod
     def for_request(cls, deadline_s: float, held: HeldBytes, cancel: CancelToken, seconds: float | None = None) -> "FetchBounds":
@@ -152,10 +152,10 @@ class ImageFetcher:
             try:
                 path = (address.path or "/") + (f"?{address.query}" if address.query else "")
                 own = {"host": address.netloc.rpartition("@")[2], "accept": "image/*", "connection": "close"}
-                answer = _ask(connected, "GET", path, own, bounds)
-                if answer.status not in (301, 302, 303, 307, 308):
-                    return _read(answer, bounds.held)
-                url = urljoin(url, answer.headers.get("location", ""))
+                with _ask(connected, "GET", path, own, bounds) as answer:
+                    if answer.status not in (301, 302, 303, 307, 308):
+                        return _read(answer, bounds.held)
+                    url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 bounds.cancel.forget(connected)
                 connected.close()
@@ -193,8 +193,9 @@ def _tunnel(connected: socket.socket, proxy: Proxy, found: list[Any], bounds: Fe
     known. Without TLS too, so that the proxy does not say the address to the host in place of its name. Raises OSError."""
     host, port = next((place for family, *_, place in found if family == socket.AF_INET), found[0][-1])[:2]
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if _ask(connected, "CONNECT", target, {"host": target, **proxy.headers}, bounds).status != 200:
-        raise ConnectionError("the proxy does not lead there")
+    with _ask(connected, "CONNECT", target, {"host": target, **proxy.headers}, bounds) as answer:
+        if answer.status != 200:
+            raise ConnectionError("the proxy does not lead there")
 
 
 def _secure(connected: socket.socket, host: str, bounds: FetchBounds) -> socket.socket:
@@ -233,7 +234,7 @@ class _Reader(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class _Readable:
-    """As much of a socket as `http.client` needs for an answer."""
+    """What `http.client` needs of a socket to read an answer."""
 
     reader: _Reader
 
@@ -244,12 +245,18 @@ class _Readable:
 def _ask(
     connected: socket.socket, method: str, target: str, headers: Mapping[str, str], bounds: FetchBounds
 ) -> http.client.HTTPResponse:
+    """An answer whose head was read. It has to be closed: one that a garbage collector ends after its file is a traceback on stderr
+    (https://docs.python.org/3/whatsnew/3.13.html#io)."""
     asking = http.client.HTTPConnection(headers["host"])
     asking.sock = connected
     connected.settimeout(bounds.left_s())
     asking.request(method, target, headers=headers)
     answer = http.client.HTTPResponse(cast(socket.socket, _Readable(_Reader(connected, bounds))), method=method)
-    answer.begin()  # it skips interim answers, without end if they have none: the reader has one
+    try:
+        answer.begin()  # it skips interim answers, without end if they have none: the reader has one
+    except BaseException:
+        answer.close()
+        raise
     return answer
 
 

@@ -67,7 +67,7 @@ class Relay:
     """Monotonic, of a stream that has begun."""
     _items: BackgroundIterator[ResponseHead | bytes] = field(init=False)
     _rest: Generator[ResponseHead | bytes, None, None] | None = None
-    """Of an exchange whose begin was run beside, for the door's own thread."""
+    """What is left of an exchange whose begin was run beside, for the door's own thread."""
     _waiting: list[bytes] = field(default_factory=list)
     """What was read and is still to be written."""
     _said_s: float = 0.0
@@ -127,7 +127,8 @@ class Relay:
         return Response(200, JSON_BODY, dumps(self.exchange.client_format.render_error(failure, self.request.id)))
 
     def look(self, now_s: float) -> float:
-        """Of the thread that looks after all: ends the answer where nobody waits for it any more, and has its silence filled."""
+        """Called by the thread that looks after all: ends the answer where nobody waits for it any more, and has its silence
+        filled."""
         if self._ended_by is None:
             if self.request.client_left():
                 self._end(ClientLeft())
@@ -278,7 +279,7 @@ class Relay:
             self.exchange.attempts.cancel.request()
 
     def _error_event(self, error: APIError) -> bytes:
-        """With what had come before it and was not written yet."""
+        """The event of an error, behind what had come before it and was not written yet."""
         return self._take_waiting() + self.exchange.client_format.error_event(error, self.request.id, self.exchange.sent_events)
 
     def _next(self, silence_s: float) -> object:

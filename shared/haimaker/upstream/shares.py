@@ -14,10 +14,10 @@ from haimaker.lean_dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Shares:
-    """At most `total` at once, and at most `each` of one owner."""
+    """Shares that are lent: at most `total` at once, and at most `each` to one owner."""
 
     what: str
-    """In words, for who is refused."""
+    """What is lent, in words for who is refused."""
     total: int
     each: int
     _taken: Counter[str] = field(default_factory=Counter)
@@ -25,7 +25,7 @@ class Shares:
 
     @contextmanager
     def reservation(self, owner: str) -> Iterator[None]:
-        """For the time of a block. Raises GatewayBusyError."""
+        """Takes a share for the time of a block. Raises GatewayBusyError."""
         self.take(owner)
         try:
             yield

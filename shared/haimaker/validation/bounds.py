@@ -16,9 +16,9 @@ MAX_TEXT = 8 * 1024 * 1024
 MAX_NAME = 512
 """Characters of what names something: a model, a user, a voice."""
 MAX_ITEMS = 10_000
-"""Of a list whose items are things: messages, tools, documents."""
+"""The most items of a list of things: messages, tools, documents."""
 MAX_PARTS = 4_096
-"""Of a list in each item of another one, as of a message's content."""
+"""The most items of a list in each item of another one, as of a message's content."""
 
 
 @dataclass(frozen=True, slots=True)

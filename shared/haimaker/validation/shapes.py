@@ -30,7 +30,7 @@ def check_shape(value: Any, shape: Shape, spell: Callable[[str], str] | None = N
 
 
 def _find_wrong(value: Any, shape: Shape, spell: Callable[[str], str] | None) -> tuple[str, str] | None:
-    """Where a value has another type, and what it must be."""
+    """The path of what has another type in a value, and what it must be; None if all is right."""
     if value is None:
         return None
     if isinstance(shape, tuple):

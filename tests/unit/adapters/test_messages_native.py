@@ -12,6 +12,7 @@ from haimaker.http.sse import decode, dumps
 from haimaker.http.values import JSON, Event, Request
 from haimaker.operations.chat import ChatRequest
 from haimaker.operations.operation import UpstreamBody
+from haimaker.providers.registry import get
 from tests.support.builders import attempt
 from tests.unit.adapters.test_gemini_native import STRANGE
 
@@ -58,6 +59,20 @@ def test_a_request_passes_as_it_is(top: JSON, turn: JSON, block: JSON, tool: JSO
     request = asked(body)
     sent = json.loads(adapters.find(request, CLAUDE).to_upstream(request, CLAUDE).body)
     assert sent == {"model": CLAUDE.model, "max_tokens": 99, **body}
+
+
+@pytest.mark.parametrize("named", ["", "claude-code-20250219", "claude-code-20250219, context-management-2025-06-27"])
+def test_bedrock_has_betas_in_the_body(named: str) -> None:
+    """Those that it knows, since it refuses requests with others; a feature may have another name there."""
+    at_bedrock = attempt("anthropic_bedrock/anthropic.claude-opus-4-6-v1", provider=get("bedrock_invoke"))
+    header = {"anthropic-beta": f"{named},advanced-tool-use-2025-11-20"} if named else {}
+    body = dumps({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]})
+    request = formats.find("messages").parse(Request("r1", header, body))
+    assert isinstance(request, ChatRequest)
+    sent = adapters.find(request, at_bedrock).to_upstream(request, at_bedrock)
+    known = ["context-management-2025-06-27"] if "context" in named else []
+    assert json.loads(sent.body).get("anthropic_beta") == ([*known, "tool-search-tool-2025-10-19"] if named else None)
+    assert sent.dropped == (("anthropic-beta.claude-code-20250219",) if named else ())
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -199,6 +199,31 @@ def test_not_found(method, path):
     assert f"{method} {path}" in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("POST", "/v1/realtime/client_secrets", "OpenAI's Realtime API. Use /v1/audio/transcriptions and /v1/audio/speech."),
+        ("POST", "/openai/v1/vector_stores", "OpenAI's vector stores."),
+        ("GET", "/openai/assistants", "OpenAI's Assistants. Ask POST /v1/responses."),
+        ("DELETE", "/threads/thread_1/runs/run_1", "OpenAI's Assistants. Ask POST /v1/responses."),
+        ("POST", "/v1/fine_tuning/jobs", "fine-tuning."),
+        ("POST", "/v1/videos", "videos."),
+        ("POST", "/v1beta/cachedContents", "Google's stored caches."),
+        ("POST", "/v2/chat", "Cohere's chat. Ask POST /v1/chat/completions."),
+        ("POST", "/v1/complete", "Anthropic's text completions. Ask POST /v1/messages."),
+        ("GET", "/api/tags", "Ollama's tags. Ask GET /v1/models."),
+        ("POST", "/v1/chat/completion", ""),
+        ("POST", "/api/tag", ""),
+        ("POST", "/realtimes", ""),
+    ],
+)
+def test_what_providers_have_and_this_gateway_has_not_is_named(method: str, path: str, told: str) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        match(method, path)
+    expected = f"This gateway does not serve {told}" if told else "Please check the URL for typos."
+    assert (raised.value.code, raised.value.message) == ("unknown_url", f"Unknown request URL: {method} {path}. {expected}")
+
+
 @pytest.mark.parametrize(("method", "path", "allowed"), NOT_ALLOWED)
 def test_not_allowed(method, path, allowed):
     with pytest.raises(MethodNotAllowedError) as raised:

@@ -104,6 +104,19 @@ def test_a_call_that_can_succeed_does(answers, calls):
             assert dynamo.call("GetItem", {}) == {"Item": {}}
 
 
+def test_a_connection_that_died_idle_is_replaced_however_late_it_is_found():
+    """As by a server that stood still, and closes what was idle for as long when it goes on: the time is up by then. Not twice."""
+    with scripted(OK, None, OK) as endpoint:
+        dynamo = client(endpoint, total_timeout_s=0)
+        assert [dynamo.call("GetItem", {}) for _ in range(2)] == [{"Item": {}}] * 2
+    with scripted(OK, None, None) as endpoint:
+        dynamo = client(endpoint, total_timeout_s=0)
+        dynamo.call("GetItem", {})
+        with pytest.raises(AWSError, match="RemoteDisconnected") as raised:
+            dynamo.call("GetItem", {})
+        assert raised.value.repeated
+
+
 @pytest.mark.parametrize(
     ("answers", "code", "lost", "repeated"),
     [

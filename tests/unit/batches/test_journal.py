@@ -1,5 +1,6 @@
 """What a batch's journal remembers, also where its last entry is torn anywhere."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,27 @@ def test_a_torn_entry_is_as_if_it_was_not_written_and_work_goes_on(tmp_path: Pat
         again = Journal(path, 4)
         assert list(again.rows(OUTPUT))[-1] == (3, b"new\n")
         again.close()
+
+
+def test_an_entry_for_which_there_is_no_room_leaves_nothing(tmp_path: Path) -> None:
+    """A limit of a file's size stands for the disk. https://man7.org/linux/man-pages/man2/getrlimit.2.html"""
+    journal, row = Journal(tmp_path / "journal", 4), b"x" * 500
+    journal.finish(0, FIRST, row)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (800, hard))
+    try:
+        with pytest.raises(OSError, match="large"):
+            journal.finish(1, FIRST, row)
+        journal.begin(2, "r-1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.finish(1, SECOND, row)
+    journal.close()
+    again = Journal(tmp_path / "journal", 4)
+    for each in (journal, again):
+        assert [list(each.rows(kind)) for kind in (OUTPUT, ERROR)] == [[(0, row + b"\n")], [(1, row + b"\n")]]
+        assert each.begun == {2: ["r-1"]}
+    again.close()
 
 
 @pytest.mark.parametrize("size", [0, 1])

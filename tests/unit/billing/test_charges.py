@@ -10,12 +10,14 @@ from haimaker import adapters
 from haimaker.api.calculate import calculate_cost
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.costs import cost_nanousd
+from haimaker.pricing.usage import MAIN_COUNTS
 from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
@@ -30,6 +32,7 @@ IRELAND = ProviderConnection("https://bedrock-runtime.eu-west-1.amazonaws.com").
 VIRGINIA = ProviderConnection("https://bedrock-runtime.us-east-1.amazonaws.com").place
 EUROPE = ProviderConnection("https://eu.api.openai.com/v1").place
 ANYWHERE = Place()
+TOKENS = ("inputTokens", "outputTokens")
 
 
 def tried(target: str, place: Place = ANYWHERE, prices: JSON | None = None) -> Attempt:
@@ -63,9 +66,14 @@ def oai(message: JSON | None = None, **counts: Any) -> JSON:
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": counts}
 
 
-def converse(input: int, output: int) -> JSON:
+def converse(input: int, output: int, **more: Any) -> JSON:
     counts = {"inputTokens": input, "outputTokens": output, "totalTokens": input + output}
-    return {"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}, "stopReason": "end_turn", "usage": counts}
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+        "stopReason": "end_turn",
+        "usage": counts,
+        **more,
+    }
 
 
 def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
@@ -77,7 +85,7 @@ def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
     yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}}
     yield "contentBlockStop", {"contentBlockIndex": 0}
     yield "messageStop", {"stopReason": body["stopReason"]}
-    yield "metadata", {"usage": body["usage"]}
+    yield "metadata", {name: body[name] for name in ("usage", "performanceConfig") if name in body}
 
 
 def events_of(body: JSON) -> Iterator[JSON]:
@@ -167,6 +175,9 @@ OPENED = [
     *({"index": 2 + at, "type": name} for at, name in enumerate(("browser.find", "visit_website", "python"))),
 ]
 
+SEARCHED = {"index": 0, "id": "call_1", "type": "builtin_function", "function": {"name": "$web_search", "arguments": "{}"}}
+FOUND = [{"title": "A page", "link": "https://example.org", "refer": "ref_1"}]
+
 CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
     "standard speed": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="standard"), 7_500_000),
     "fast": ("anthropic/claude-opus-5", ANYWHERE, ant(1_000, 100, speed="fast"), 15_000_000),
@@ -210,6 +221,36 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
         ANYWHERE,
         oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
         210_000,
+    ),
+    "searched at Z.ai": (
+        "zai/glm-4.6",
+        ANYWHERE,
+        {**oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100), "web_search": FOUND},
+        10_820_000,
+    ),
+    "searched at Moonshot": (
+        "moonshot/kimi-k2.5",
+        ANYWHERE,
+        oai({"content": None, "tool_calls": [SEARCHED]}, prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100),
+        5_900_000,
+    ),
+    "searched at Alibaba": (
+        "dashscope/qwen3-max",
+        ANYWHERE,
+        oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100, plugins={"search": {"count": 2, "strategy": "turbo"}}),
+        21_800_000,
+    ),
+    "in a hurry": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(10**6, 10**6, performanceConfig={"latency": "optimized"}),
+        5_000_000_000,
+    ),
+    "no longer in a hurry": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(10**6, 10**6, performanceConfig={"latency": "standard"}),
+        4_000_000_000,
     ),
     "asked the same again": (
         "gemini/gemini-3-flash-preview",
@@ -291,3 +332,40 @@ def test_what_an_answer_cost_is_calculated_as_it_was_charged(target: str, place:
     answer = told(tried(target, place), body, streamed=False)
     found = calculate_cost(router, (), client_request({"model": target, "completion_response": answer}), 4_096)
     assert found["cost"] == to_usd(cost)
+
+
+def responded(input: int, output: int) -> JSON:
+    said = [{"type": "output_text", "text": "Hi", "annotations": []}]
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": said}
+    used = {"input_tokens": input, "output_tokens": output, "total_tokens": input + output}
+    return {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [message], "usage": used}
+
+
+def cohered(input: int, output: int) -> JSON:
+    used = {"billed_units": {"input_tokens": input, "output_tokens": output}}
+    return {"id": "c", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}, "usage": used}
+
+
+@pytest.mark.parametrize("counts", [(-5, 5), (5, 10**14), (2.5, 5), ("5", [])], ids=["negative", "10^14", "fraction", "text"])
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("anthropic/claude-haiku-4-5", ant),
+        ("bedrock/amazon.nova-pro-v1:0", lambda *counts: {**converse(1, 1), "usage": dict(zip(TOKENS, counts, strict=True))}),
+        ("gemini/gemini-2.5-flash", lambda read, wrote: gem(promptTokenCount=read, candidatesTokenCount=wrote, totalTokenCount=7)),
+        ("openai/gpt-5-codex", lambda *counts: {**responded(1, 1), "usage": dict(zip(MAIN_COUNTS[2:], counts, strict=True))}),
+        ("cohere/command-a-03-2025", cohered),
+        ("mistral/mistral-large-latest", lambda read, wrote: oai(prompt_tokens=read, completion_tokens=wrote)),
+    ],
+    ids=["Anthropic's", "Bedrock's", "Google's", "Responses", "Cohere's", "OpenAI's"],
+)
+def test_counts_that_can_not_be_are_none_in_any_format(target: str, answer: Any, counts: tuple[Any, Any]) -> None:
+    """They are estimated then, and not free."""
+    tried_at, request = tried(target), chat_request(model=target)
+    if answer(1, 1).get("object") == "response":
+        tried_at = replace(tried_at, provider=definition_for(get("openai"), tried_at.model, "responses"))
+    read = adapters.find(request, tried_at).from_upstream
+    good, bad = (read(UpstreamBody({}, json.dumps(answer(*each)).encode()), request, tried_at).body for each in ((7, 5), counts))
+    assert usage.is_plausible(good.get("usage"))
+    assert request.read_usage(good, tried_at)
+    assert not request.read_usage(bad, tried_at)

@@ -331,3 +331,28 @@ def test_what_a_claude_may_do_on_its_own_is_held(fields: JSON, rates: dict[str, 
     request, target = chat_request(**fields, max_tokens=1), attempt("anthropic/claude-x", model_info=info)
     assert request.is_priced(target) == (held is not None)
     assert bound_cost(request, [target], DEFAULT).amount_nanousd == (held or 0)
+
+
+SEARCHED = {"search_context_cost_per_query": "0.01"}
+BUILT_IN = [{"type": "builtin_function", "function": {"name": "$web_search"}}]
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "rates", "held"),
+    [
+        ("dashscope/x", {"enable_search": True}, SEARCHED, 100 + 10 * 10**7),
+        ("dashscope/x", {"enable_search": False}, SEARCHED, 100),
+        ("dashscope/x", {"enable_search": True}, {}, None),
+        ("moonshot/x", {"tools": BUILT_IN}, SEARCHED, 100 + 10 * 10**7),
+        ("zai/x", {"tools": [{"type": "web_search", "web_search": {}}]}, SEARCHED, 100 + 10 * 10**7),
+        ("bedrock/x", {"performanceConfig": {"latency": "optimized"}}, {"input_cost_per_token_optimized": "2e-9"}, 200),
+        ("bedrock/x", {"performance_config": {"latency": "optimized"}}, {"input_cost_per_token_optimized": "2e-9"}, 200),
+        ("bedrock/x", {"performanceConfig": {"latency": "standard"}}, {"input_cost_per_token_optimized": "2e-9"}, 100),
+    ],
+)
+def test_what_is_asked_in_a_vendors_own_way_is_held(target: str, fields: JSON, rates: dict[str, str], held: int | None) -> None:
+    info = replace(CHEAP, rates={**FOR_FREE, **rates}, max_input_tokens=100, max_output_tokens=10)
+    request = chat_request(messages=[{"role": "user", "content": "Hi " * 100}], **fields, max_tokens=1)
+    tried = attempt(target, model_info=info)
+    assert request.is_priced(tried) == (held is not None)
+    assert bound_cost(request, [tried], DEFAULT).amount_nanousd == (held or 0)

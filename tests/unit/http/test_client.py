@@ -20,7 +20,7 @@ from haimaker.http.client import Cancelled, CancelToken, HTTPClient, Timeouts, T
 from haimaker.http.values import UpstreamRequest, UpstreamResponse
 from haimaker.upstream.background import run_beside
 from tests.support.fake_upstream import FakeUpstream, Gate, Pause, Reply
-from tests.support.loopback import full_queue, plain_server, tls_server
+from tests.support.loopback import answers_left_open, full_queue, plain_server, tls_server
 
 REQUEST = UpstreamRequest("/chat/completions", b'{"a":1}', {"content-type": "application/json"})
 NO_TIMEOUTS = Timeouts(5, 5, 5)
@@ -46,6 +46,7 @@ def failure(url: str, timeouts: Timeouts = NO_TIMEOUTS, cancel: CancelToken | No
     with pytest.raises(TransportError) as caught:
         list(send(HTTPClient(), url, timeouts, cancel).pieces)
     assert not any(part in str(caught.value) for part in ("127.0.0.1", "localhost", url.rpartition(":")[2], "invalid", "http"))
+    assert answers_left_open(caught.value) == []
     return caught.value
 
 

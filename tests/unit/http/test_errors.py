@@ -1,3 +1,5 @@
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -173,3 +175,17 @@ def test_the_attempts_are_told_if_there_were_any() -> None:
 )
 def test_the_deployers_account_is_masked(message: str, shown: str) -> None:
     assert from_upstream(400, ErrorFields(message), {}).message == shown
+
+
+ROOT = Path(__file__).parents[3]
+KINDS = {f"{kind}_{what}" for kind in ("key", "team", "user") for what in ("blocked", "not_found")}
+"""Codes that are made of the kind of an account."""
+
+
+def test_the_page_of_endpoints_has_every_code_of_ours_and_no_other() -> None:
+    page = (ROOT / "docs" / "endpoints.md").read_text("utf-8").partition("The codes of the gateway's own errors")[2]
+    told = set(re.findall(r"`([a-z_]+)`", page.partition("\n\nAfter the first byte")[0]))
+    sources = [*(ROOT / "shared" / "haimaker").rglob("*.py"), *(ROOT / "local").rglob("*.py")]
+    found = {code for source in sources for code in re.findall(r'\bcode ?= ?"([a-z_]+)"', source.read_text("utf-8"))}
+    others = {"provider_unreachable"}  # of the two codes of one expression
+    assert told == found | KINDS | others

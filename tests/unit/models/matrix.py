@@ -27,7 +27,8 @@ LONG = 90
 GOLDEN = Path(__file__).with_name("matrix.json")
 
 CLAUDES = (
-    "fable-5-1 opus-5-5 sonnet-5-5 haiku-5-5 mythos-5 mythos-preview opus-5 opus-4-8 opus-4-7 opus-4-6 sonnet-4-5 opus-4-1 sonnet-4"
+    *("fable-5-2", "fable-5-1", "opus-5-5", "sonnet-5-5", "haiku-5-5", "mythos-5", "mythos-preview"),
+    *("opus-5", "opus-4-8", "opus-4-7", "opus-4-6", "sonnet-4-5", "opus-4-1", "sonnet-4"),
 )
 CHATS: Mapping[str, tuple[str, ...]] = {
     **{
@@ -39,15 +40,19 @@ CHATS: Mapping[str, tuple[str, ...]] = {
             "azure_ai/{}",
             "databricks/databricks-{}",
             "openrouter/anthropic/{}",
+            "bedrock_mantle/anthropic.{}",
         )
-        for name in (*CLAUDES.split(), "3-7-sonnet", "3-5-haiku", "zeta-7", "opus-7")
+        for name in (*CLAUDES, "3-7-sonnet", "3-5-haiku", "zeta-7", "opus-7")
     },
     **dict.fromkeys(
         (
             "gpt-7",
+            "gpt-6.2-sol",
+            "gpt-6.1-terra",
             "gpt-6-sol",
             "gpt-6-astra",
-            "gpt-6.1-sol",
+            "gpt-5.9",
+            "gpt-5.6-cyber",
             "gpt-5.5",
             "gpt-5.4",
             "gpt-5.2",
@@ -88,9 +93,11 @@ CHATS: Mapping[str, tuple[str, ...]] = {
         ("openai/{}", "azure/{}", "azure_ai/{}", "openrouter/openai/{}"),
     ),
     "gpt-4o-2024-05-13": ("openai/{}", "azure/{}"),
+    "chat-latest": ("openai/{}", "azure/{}"),
     **dict.fromkeys(
         (
             "gemini-4-pro",
+            "gemini-4-neon",
             "gemini-3.8-flash",
             "gemini-3.1-pro",
             "gemini-3-flash",
@@ -166,7 +173,15 @@ CHATS: Mapping[str, tuple[str, ...]] = {
     ),
     "grok-4.20-multi-agent": ("xai/{}",),
     **dict.fromkeys(
-        ("mistral-large-5", "mistral-large-2512", "mistral-medium-2604", "mistral-7b-instruct", "magistral-medium", "devstral-2"),
+        (
+            "mistral-large-5",
+            "mistral-large-4-0",
+            "mistral-large-2512",
+            "mistral-medium-2604",
+            "mistral-7b-instruct",
+            "magistral-medium",
+            "devstral-2",
+        ),
         ("mistral/{}", "vertex_ai/{}", "azure_ai/{}", "bedrock/mistral.{}"),
     ),
     **dict.fromkeys(
@@ -199,6 +214,8 @@ CHATS: Mapping[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("MiniMax-M4", "MiniMax-M3.1-Flash", "MiniMax-M3", "MiniMax-M2.7"), ("minimax/{}", "openrouter/minimax/{}")),
     "nova-premier": ("amazon_nova/{}",),
+    "muse-spark-1.3": ("meta/{}", "vertex_ai/meta/{}", "openrouter/meta/{}"),
+    "muse-spark-open": ("groq/meta-models/{}", "baseten/meta-models/{}", "fireworks_ai/accounts/fireworks/models/{}"),
     "doubao-seed-2": ("volcengine/{}",),
     "mimo-v2": ("xiaomi_mimo/{}",),
     "compound": ("groq/groq/{}",),

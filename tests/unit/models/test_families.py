@@ -86,7 +86,9 @@ OF_A_MAKER = re.compile(
     r"|nova|command|jamba|minimax|nemotron)(?![a-z])|llama\d|o[1345]-"
 )
 """How names begin, wherever their parts do, of models whose makers have families."""
-REMADE = re.compile(r".*(?:hermes|dolphin|dobby|cogito|phind|chronos|snorkel|capybara|code-?(?:llama|qwen)|openchat|pythia|nous)")
+REMADE = re.compile(
+    r".*(?:hermes|dolphin|dobby|cogito|phind|chronos|snorkel|capybara|code-?(?:llama|qwen)|openchat|pythia|nous|qwerky)"
+)
 """Models that others made of a family's: nobody knows what they take."""
 
 
@@ -118,6 +120,8 @@ NAME = re.compile(r"model|target")
 def patterns_over_names(file: Path) -> Iterator[str]:
     """Each regular expression, and each search in a text, that has to do with a model's name."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if not isinstance(node, ast.Call | ast.Compare):
+            continue
         texts = [leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)]
         named = any(MAKERS.search(text.lower()) for text in texts)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

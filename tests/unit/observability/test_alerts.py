@@ -165,9 +165,12 @@ def test_what_a_killed_gateway_had_reserved_is_told_when_it_starts_again(receive
     store.reserve(Reservation("r", key.id, 1, 10, 0, 1.8e9, int(1.9e9)))
     store.reserve(sibling)
     store.close()
-    settings = Settings.from_environment({"HAIMAKER_HOME": str(tmp_path), "HAIMAKER_ALERT_WEBHOOK": receiver.url})
+    settings = Settings.from_environment(
+        {"HAIMAKER_HOME": str(tmp_path), "HAIMAKER_ALERT_WEBHOOK": f"{receiver.url}/hook/?sig=a%2Fb&v=1"}
+    )
     gateway = Gateway.local(settings)
     [call] = receiver.calls
+    assert call.path.endswith("/hook/?sig=a%2Fb&v=1"), "as it is: a secret may stand in its query"
     assert (call.json["event"], call.json["count"]) == ("reservations_lost", 1)
     assert call.json["text"].startswith("1 request was lost")
     gateway.observer.request(record())

@@ -2,6 +2,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -63,6 +64,19 @@ def test_a_request_is_one_line_in_opentelemetrys_names(capsys: pytest.CaptureFix
     assert [tried["first_byte_ms"] for tried in line["attempts"]] == [None, 40]
     assert "_aws" not in line
     assert not {"error.type", "key_alias", "user", "tags"} & line.keys(), "what is not known is left out, and who the user is"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_log_that_cannot_be_written_fails_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://man7.org/linux/man-pages/man4/full.4.html"""
+    with open("/dev/full", "w", buffering=1) as full:
+        with pytest.raises(OSError, match="No space"):
+            full.write("a line\n")
+        monkeypatch.setattr("sys.stderr", full)
+        Observer("test-full").request(record())
+        with suppress(OSError):
+            full.close()
+    Observer("test-closed").error("nobody reads it")
 
 
 def test_the_guide_shows_the_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,19 +63,6 @@ RICH = ModelInfo(
         "input_cost_per_request": "0.001",
     },
 )
-TIERED = ModelInfo(
-    "p",
-    "m",
-    rates={
-        "input_cost_per_token": "1",
-        "input_cost_per_token_flex": "0.5",
-        "input_cost_per_token_priority": "4",
-        "cache_read_input_token_cost_above_200k_tokens": "5",
-        "output_cost_per_token": "2",
-        "output_cost_per_token_flex": "1",
-        "output_cost_per_token_priority": "6",
-    },
-)
 IMAGES_ONLY = ModelInfo(
     "p", "m", rates={"input_cost_per_token": "1", "input_cost_per_image_token": "7", "output_cost_per_token": "1"}
 )

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from haimaker.billing import admission
-from haimaker.store import BudgetAlert, Denied, Granted, ModelHold, ModelLimit, ledger
+from haimaker.store import BudgetAlert, Denied, Granted, ModelHold, ModelLimit, StoreThrottled, StoreUnavailable, ledger
 from haimaker.store.dynamo_records import DynamoRecords
 from tests.unit.store.conftest import START_S, record
 
@@ -252,3 +252,51 @@ def test_who_was_never_reached_is_not_charged_for_what_was_lost(scene):
     assert scene.store.charge_lost(key.id, START_S + 60) == 1
     assert [scene.money(account)[2] for account in (key, team)] == [100, 0]
     assert scene.store.record(reservation.request_id).detail["charged"] == []
+
+
+def test_who_gives_back_late_what_it_never_had_is_not_named_in_the_record(scene):
+    """An admission that was not answered gives back what it may have reserved."""
+    key, team = scene.account(), scene.account()
+    reservation, unanswered = scene.reservations(key, team, lasts_s=60)
+    assert isinstance(scene.store.reserve(reservation), Granted)
+    scene.clock.now_s += 60
+    assert scene.store.charge_lost(key.id, scene.clock.now_s) == 1
+    assert not scene.store.release(unanswered)
+    assert scene.money(team) == (0, 0, 0)
+    assert scene.store.record(reservation.request_id).detail["charged"] == []
+
+
+@pytest.mark.parametrize("place", ["deleted", "settled", "given back"])
+def test_a_request_that_was_given_back_by_half_costs_nobody(scene, place):
+    """Its process died, or the store failed, between the two writes. A key that is gone may have held it until then."""
+    key, team = scene.account(), scene.account()
+    reservation = granted(scene, key, team, lasts_s=60)
+    if place == "deleted":
+        assert scene.store.delete(key.id)
+    elif place == "settled":
+        assert scene.settle(replace(reservation, siblings=()), 30)
+    else:
+        assert scene.store.release(reservation)
+    assert scene.store.charge_lost(team.id, START_S + 60) == 1
+    kept, cost = scene.store.record(reservation.request_id), {"deleted": 100, "settled": 30, "given back": 0}[place]
+    assert scene.money(team) == (cost, 0, cost)
+    assert (kept.cost_nanousd, kept.status) == (cost, {"deleted": "lost", "settled": "ok", "given back": "error"}[place])
+    assert place == "deleted" or scene.money(key) == (cost, 0, cost)
+
+
+def test_what_an_unanswered_try_reserved_is_given_back_though_the_next_is_refused_for_load(scene, monkeypatch):
+    key, team = scene.account(), scene.account()
+    reserve, answers = scene.store.reserve, [None, StoreUnavailable(), StoreThrottled()]
+    answers[2].untouched = True
+
+    def reserve_and_lose(reservation):
+        error = answers.pop(0)
+        outcome = reserve(reservation) if not isinstance(error, StoreThrottled) else None
+        if error:
+            raise error
+        return outcome
+
+    monkeypatch.setattr(scene.store, "reserve", reserve_and_lose)
+    with pytest.raises(StoreThrottled):
+        admission.reserve(scene.store, scene.reservations(key, team))
+    assert [scene.money(account) for account in (key, team)] == [(0, 0, 0)] * 2

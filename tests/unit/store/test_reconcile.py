@@ -10,6 +10,7 @@ import pytest
 
 from haimaker.batches import Batch, BatchDirectory
 from haimaker.billing import admission
+from haimaker.billing.pending import refund_lost
 from haimaker.store import Account, Record
 from haimaker.store.sqlite import SQLiteStore
 from local.command_line.reconcile import Reconciliation
@@ -130,8 +131,9 @@ def test_a_lost_request_that_was_settled_after_all_is_refunded(books):
     assert books.reconcile(check=True) == (0, [])
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "when it is settled"])
 @pytest.mark.parametrize("is_over", [False, True], ids=["the same window", "a later one"])
-def test_a_refund_is_of_the_window_that_was_charged(books, is_over):
+def test_a_refund_is_of_the_window_that_was_charged(books, is_over, at_once):
     """What an earlier window was charged too much is not spent again in this one."""
     accounts = (books.key, books.team, books.user)
     for account in accounts:
@@ -147,7 +149,10 @@ def test_a_refund_is_of_the_window_that_was_charged(books, is_over):
         books.scene.clock.now_s += 1_000
         books.spend(50)
         assert [books.scene.money(account) for account in accounts] == [(50, 0, 150)] * 3
-    assert books.reconcile()[0] == 0
+    if at_once:
+        refund_lost(books.scene.store, reservation.request_id)
+    else:
+        assert books.reconcile()[0] == 0
     assert [books.scene.money(account) for account in accounts] == [(50, 0, 80) if is_over else (30, 0, 30)] * 3
     assert books.reconcile(check=True) == (0, [])
 

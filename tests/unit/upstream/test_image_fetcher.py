@@ -19,6 +19,7 @@ from haimaker.upstream.image_fetcher import FetchBounds, HeldBytes, ImageFetcher
 from haimaker.upstream.shares import Shares
 from tests.support.builders import chat_request
 from tests.support.fake_upstream import FakeUpstream, Reply
+from tests.support.loopback import answers_left_open
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 16
 
@@ -96,6 +97,7 @@ def refused(images: ImageFetcher, url: str, within: FetchBounds | None = None) -
         images.inline_images(asked(url), within or bounds())
     assert raised.value.param == "messages[0].content[1].image_url.url"
     assert "127.0.0.1" not in raised.value.message
+    assert answers_left_open(raised.value) == []
     return raised.value
 
 

@@ -31,7 +31,7 @@ FINISH_REASON: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Block:
-    """One that has begun: what it is, and what has come of it that is needed at its end."""
+    """A content block that has begun: what it is, and what has come of it that is needed at its end."""
 
     kind: str
     start: JSON
@@ -49,7 +49,7 @@ class Answer:
     id: str = ""
     model: str = ""
     usage: JSON = field(default_factory=dict)
-    """Of the turn that comes."""
+    """The usage of the turn that comes."""
     before: JSON = field(default_factory=dict)
     """The usage of turns that the provider paused, after which it was asked to go on."""
     stop_reason: str | None = None
@@ -61,7 +61,7 @@ class Answer:
     """Whether a block has begun."""
     calls: int = 0
     length: int = 0
-    """Of the text so far."""
+    """The length of the text so far."""
     opened: dict[int, Block] = field(default_factory=dict)
     thinking: list[PlacedBlock] = field(default_factory=list)
     uncarried: list[PlacedBlock] = field(default_factory=list)

@@ -64,7 +64,7 @@ def find(body: JSON, file_id: str, call: BatchCall) -> str | None:
 
 
 def to_results(status: BatchStatus) -> Sequence[UpstreamRequest]:
-    """At the same address as all calls, whichever the batch names."""
+    """The calls that fetch the answers. They go to the provider's own address, not to the one that the batch names."""
     return [UpstreamRequest(f"{PATH}/{batch_id}/results", b"", method="GET") for batch_id in status.results]
 
 

@@ -33,7 +33,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ResponseStre
 
 
 class PausedTurn(pauses.PausedTurn):
-    """One whose events come in AWS's."""
+    """A paused turn whose events come inside AWS's."""
 
     def read(self, events: Iterable[Event]) -> Iterator[Event]:
         return super().read(map(unwrap_event, events))
@@ -52,7 +52,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:
-    """With a body in Anthropic's format, and what it lost."""
+    """The call that sends a body in Anthropic's format; `dropped` is what the body lacks of the client's."""
     lost = [*dropped, "service_tier"] if body.get("service_tier") and "service_tier" not in dropped else dropped
     sent = {name: value for name, value in body.items() if name not in ("model", "stream", "service_tier")}
     action = "invoke-with-response-stream" if request.streams else "invoke"

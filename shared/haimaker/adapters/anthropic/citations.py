@@ -22,7 +22,7 @@ PLACES = (
 
 
 def to_annotations(citations: Iterable[JSON], start: int, end: int) -> Iterator[JSON]:
-    """One for each citation of a text from `start` to `end`. A document has no address, so its title stands for it."""
+    """An annotation for each citation of the text from `start` to `end`. A document has no address, so its title stands for it."""
     for citation in citations:
         title = next((citation[name] for name in TITLES if isinstance(citation.get(name), str)), "")
         url = next((citation[name] for name in ("url", "source") if isinstance(citation.get(name), str)), title)

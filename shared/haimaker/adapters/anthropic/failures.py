@@ -47,7 +47,7 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
     "content_policy_violation": ("content filtering policy", "violates our usage policy", "content policy"),
     "insufficient_quota": ("credit balance is too low", "reached your specified api usage limits"),
 }
-"""Where the type says no more than that the request is invalid."""
+"""Words of the message, where the type says no more than that the request is invalid."""
 PARAM = re.compile(r"([a-z_]+)(?:\.[\w-]+)*: ")
 DEFAULT_STREAM_STATUS = 502
 

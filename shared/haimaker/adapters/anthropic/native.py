@@ -60,6 +60,8 @@ def edit_body(request: ChatRequest, attempt: Attempt) -> JSON:
     most = attempt.model_info.max_output_tokens
     wanted = request.max_output_tokens or attempt.max_output_tokens or most or attempt.traits.default_max_tokens
     body = {**dialect.add, **body, "model": attempt.model, "max_tokens": min(wanted, most) if most else wanted}
+    if sent.get("max_tokens") == 0:  # fills the cache: …/build-with-claude/prompt-caching#pre-warming-the-cache
+        body["max_tokens"] = 0
     if isinstance(sent.get("tools"), list):
         body["tools"] = limit_uses(sent["tools"], attempt)
     if isinstance(sent.get("messages"), list):

@@ -12,8 +12,13 @@ __all__ = ["from_stream", "from_upstream", "read_error", "to_upstream"]
 
 
 def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
-    headers = {"content-type": "application/json", **attempt.provider.dialect.headers}
-    return bedrock.call(native.edit_body(request, attempt), request, headers, native.dropped_names(request, attempt))
+    assert request.original
+    headers, known = {"content-type": "application/json", **attempt.provider.dialect.headers}, attempt.provider.dialect.betas or {}
+    body, dropped = native.edit_body(request, attempt), native.dropped_names(request, attempt)
+    if betas := list(dict.fromkeys(known[name] for name in request.original.betas if name in known)):
+        body = {"anthropic_beta": betas, **body}
+    lost = (f"anthropic-beta.{name}" for name in request.original.betas if name not in known)
+    return bedrock.call(body, request, headers, (*dropped, *lost))
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:

@@ -31,12 +31,12 @@ class PausedTurn:
     container: str | None = None
     is_paused: bool = False
     _used: JSON = field(default_factory=dict)
-    """Of the turn that comes."""
+    """The usage of the turn that comes."""
     _last: JSON = field(default_factory=dict)
-    """Of the turn that ended last."""
+    """The usage of the turn that ended last."""
     _opened: dict[int, JSON] = field(default_factory=dict)
     _pieces: dict[int, str] = field(default_factory=dict)
-    """Of an input that is written piece by piece."""
+    """The pieces of an input that comes piece by piece."""
 
     @property
     def tokens(self) -> Usage:

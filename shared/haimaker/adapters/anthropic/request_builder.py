@@ -21,7 +21,7 @@ class RequestBuilder:
     dropped: list[str] = field(default_factory=list)
 
     def drop(self, name: str) -> None:
-        """Without harm: it is named to the client."""
+        """Notes that a parameter is left out, which does no harm; the client is told."""
         if name not in self.dropped:
             self.dropped.append(name)
 

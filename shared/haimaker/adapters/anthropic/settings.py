@@ -28,7 +28,7 @@ BINDING_BETA = "thinking-binding-controls-2026-08-01"
 FILES_BETA = "files-api-2025-04-14"
 """https://platform.claude.com/docs/en/build-with-claude/files: a client that has only OpenAI's `file_id` can't know of it."""
 MIN_TOP_P = 0.95
-"""With thinking."""
+"""The least `top_p` beside thinking."""
 
 
 def set_limits(builder: RequestBuilder, attempt: Attempt) -> None:
@@ -46,7 +46,7 @@ def set_limits(builder: RequestBuilder, attempt: Attempt) -> None:
 
 
 def set_sampling(builder: RequestBuilder) -> None:
-    """After thinking is decided on: it excludes most of these."""
+    """Sets temperature, top_p and top_k. Called after thinking is set, which excludes most of them."""
     builder.anthropic_body.pop("top_k", None)
     chosen = builder.anthropic_body.get("thinking")
     thinks = isinstance(chosen, dict) and chosen.get("type") in ("enabled", "adaptive")
@@ -61,7 +61,7 @@ def set_sampling(builder: RequestBuilder) -> None:
 
 
 def set_account(builder: RequestBuilder) -> None:
-    """Who asks, and at which price."""
+    """Sets the end user's id and the service tier."""
     asked = builder.openai_body
     metadata = asked.get("metadata")
     named = metadata.get("user_id") if isinstance(metadata, dict) else None
@@ -116,7 +116,7 @@ def bind_thinking(builder: RequestBuilder) -> None:
 
 
 def allow_files(builder: RequestBuilder) -> None:
-    """After the messages."""
+    """Asks for the beta of files, where a block needs it. Called after the messages are set."""
     if any(block.get("type") == "container_upload" or _is_by_id(block.get("source")) for block in _blocks(builder.anthropic_body)):
         builder.betas.append(FILES_BETA)
 

@@ -19,7 +19,7 @@ from haimaker.lean_dataclasses import dataclass
 
 MARK = "__thinking__"
 MAX_BYTES = 8_000_000
-"""Of a client's id, unpacked."""
+"""The size of a client's id, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)

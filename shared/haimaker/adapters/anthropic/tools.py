@@ -122,7 +122,7 @@ def _is_strict(tool: JSON) -> bool:
 
 
 def _allowed(given: list[JSON], choice: Any) -> tuple[list[JSON], Any]:
-    """Of `allowed_tools`, a choice among some of the tools, those, and the choice among them."""
+    """The tools and the choice that are left where the choice is `allowed_tools`; else both as they are."""
     if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
         return given, choice
     allowed = choice.get("allowed_tools", choice)

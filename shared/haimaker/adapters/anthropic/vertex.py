@@ -23,7 +23,7 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def call(body: JSON, request: ChatRequest, headers: JSON, dropped: Sequence[str]) -> UpstreamRequest:
-    """With a body in Anthropic's format, and what it lost."""
+    """The call that sends a body in Anthropic's format; `dropped` is what the body lacks of the client's."""
     lost = [*dropped, "service_tier"] if body.get("service_tier") and "service_tier" not in dropped else dropped
     sent = {"anthropic_version": VERSION, **{name: value for name, value in body.items() if name not in ("model", "service_tier")}}
     path = f"/publishers/anthropic/models/{quote(body['model'], safe='@')}"

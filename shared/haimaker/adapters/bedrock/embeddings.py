@@ -114,6 +114,6 @@ def _find_vectors(body: JSON) -> Any:
 
 
 def _tokens(answer: UpstreamBody, body: JSON, images: int) -> Usage | None:
-    """From the body, else from the header; images are billed one by one."""
+    """What was used: tokens from the body, else from the header; images are billed one by one."""
     tokens = to_count(body, "inputTextTokenCount") or to_whole_number(answer.headers.get(COUNTED, "")) or 0
     return Usage(input=tokens, input_images=images) if tokens or images else None

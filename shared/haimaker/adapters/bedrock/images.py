@@ -83,7 +83,8 @@ def _stable(request: ImageRequest, more: JSON) -> JSON:
 
 
 def _service(request: ImageRequest, more: JSON) -> JSON:
-    """One that does one thing to an image: https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html"""
+    """The body of a service that changes an image:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html"""
     words = {"prompt": request.prompt} if request.prompt else {}
     return {"image": _base64(_only_image(request)), **words, **_negative(request), **_format(request), **more}
 

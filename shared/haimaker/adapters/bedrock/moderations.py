@@ -92,7 +92,7 @@ def _list_objects(assessment: Any, policy: str, field: str) -> list[JSON]:
 
 
 def _is_found(found: JSON) -> bool:
-    """Also by a guardrail that only watches."""
+    """Whether something was found, also by a guardrail that only watches."""
     return found.get("detected") is True or found.get("action") not in (None, "NONE")
 
 

@@ -154,7 +154,7 @@ def _own(
 
 
 def _reasoning(effort: str, inference: JSON, family: Family, attempt: Attempt) -> JSON | None:
-    """Where the model takes an effort; None where it does not."""
+    """The fields that ask for an effort of reasoning; None where the model takes none."""
     efforts = attempt.traits.efforts
     if family.effort_field and efforts != {}:
         return {family.effort_field: (efforts or {}).get(effort, effort)}

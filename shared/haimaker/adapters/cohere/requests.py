@@ -126,7 +126,7 @@ def _message(message: JSON, param: str, documents: list[JSON]) -> JSON:
 
 
 def _assistant(message: JSON, param: str, documents: list[JSON]) -> JSON:
-    """With calls of tools, what was thought before them is the plan that Cohere had shown."""
+    """A turn of the assistant's. What was thought before calls of tools is sent as their plan, as which Cohere shows it."""
     made: JSON = {"role": "assistant"}
     calls = _calls(message, param)
     if calls:

@@ -35,7 +35,7 @@ def to_upstream(request: TranscriptionRequest, attempt: Attempt) -> UpstreamRequ
 
 
 def from_upstream(answer: UpstreamBody, request: TranscriptionRequest, attempt: Attempt) -> Result:
-    """Of several channels each has a transcript of its own."""
+    """The transcript; where each channel has one of its own, all of them merged."""
     body = answer.object()
     channels = body["transcripts"] if isinstance(body.get("transcripts"), list) else [body]
     heard = [each for each in channels if isinstance(each, dict) and "text" in each]

@@ -76,7 +76,7 @@ def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> Upstr
 
 
 def read_batch(body: JSON) -> BatchStatus:
-    """One that ended before any line was answered did nothing."""
+    """The state that the answer tells. A batch that ended early without any answered line counts as failed."""
     name, progress = str(body["name"]), as_object(body.get("jobProgress"))
     state = STATES.get(as_text(body.get("state")).removeprefix("JOB_STATE_"), RUNNING)
     completed, failed = (_count(progress, field) for field in ("successfullyProcessedRequests", "failedRequests"))

@@ -69,7 +69,7 @@ _CANDIDATE: Any = {
 
 
 def _in_both(shape: Any) -> Any:
-    """With the other spelling of each name, which Google's JSON has as well: `inline_data` for `inlineData`."""
+    """A shape that knows both spellings of each name, since Google's JSON has both: `inlineData` and `inline_data`."""
     if isinstance(shape, list):
         return [_in_both(each) for each in shape]
     if not isinstance(shape, dict):

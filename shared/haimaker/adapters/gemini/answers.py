@@ -59,7 +59,7 @@ class Choice:
     attempt: Attempt
     reason: str | None = None
     words: str = ""
-    """On how it ended."""
+    """What Google says of how it ended."""
     text: str = ""
     calls: int = 0
     images: int = 0

@@ -73,7 +73,7 @@ def to_results(status: BatchStatus) -> Sequence[UpstreamRequest]:
 
 
 def from_results(pieces: Iterable[bytes], custom_ids: Sequence[str]) -> Iterator[BatchAnswer]:
-    """In the order of the requests, whose key is not always told:
+    """The answers. Where one does not tell the key of its request, it is that of the same place:
     https://discuss.ai.google.dev/t/gemini-batch-api-doesnt-return-the-user-metadata-back/112386"""
     body = as_object(json.loads(b"".join(pieces)))  # of more values than any request may have
     output = as_object(body.get("response")) or as_object(as_object(body.get("metadata")).get("output"))

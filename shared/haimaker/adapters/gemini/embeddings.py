@@ -47,7 +47,7 @@ def part(content: Content) -> JSON:
 
 
 def tokens_of(body: JSON) -> Usage | None:
-    """Of those models that say it, by kind where there are several."""
+    """The tokens that the answer tells, by kind where there are several; None where it tells none."""
     said: Any = body.get("usageMetadata")
     if not isinstance(said, dict) or not to_count(said, "promptTokenCount"):
         return None

@@ -10,7 +10,8 @@ SOURCES = ("web", "maps", "retrievedContext", "image")
 
 
 def to_annotations(grounding: JSON, content: str) -> list[JSON]:
-    """One for each source of each supported piece of the text; of each source, at no place, where no piece is named."""
+    """An annotation for each source of each supported piece of the text. Where no piece is named, one for each source, without a
+    place."""
     sources = [_source(chunk) for chunk in as_objects(grounding.get("groundingChunks"))]
     found: list[JSON] = []
     for support in as_objects(grounding.get("groundingSupports")):

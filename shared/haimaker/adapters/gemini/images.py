@@ -31,7 +31,7 @@ __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 SIZES = ((8_000_000, "4K"), (2_500_000, "2K"), (0, "1K"))
-"""From so many pixels on."""
+"""The pixels from which on a size is meant."""
 READ = frozenset({*OURS, "model", "prompt", "n", "size", "response_format", "generationConfig"})
 GENERATION = ("seed", "temperature", "top_p", "topP", "topK", "maxOutputTokens")
 HARMLESS = ("quality", "style", "user", "output_format", *GPT_IMAGE_ONLY)
@@ -97,7 +97,7 @@ def _shape(request: ImageRequest, attempt: Attempt) -> JSON:
 
 
 def _images(candidate: JSON) -> Iterator[str]:
-    """Those that it shows, not those that it thinks with."""
+    """The images of a candidate, in base64, without those that belong to its thoughts."""
     for part in as_objects(as_object(candidate.get("content")).get("parts")):
         inline = as_object(part.get("inlineData") or part.get("inline_data"))
         if not part.get("thought") and (data := as_text(inline.get("data"))):

@@ -5,7 +5,7 @@ from haimaker.http.values import JSON
 
 
 def inline_data(image: str) -> JSON:
-    """Of a data URL. Raises BadRequestError for a link, which these operations do not fetch."""
+    """A data URL as Google's inline data. Raises BadRequestError for a link, which these operations do not fetch."""
     head, comma, data = image.partition(",")
     if not head.startswith("data:") or not head.endswith(";base64") or not comma:
         raise BadRequestError("Send the image as a data URL in base64.", param="input", code="invalid_image")

@@ -164,8 +164,8 @@ def _read(answer: Answer, index: int, candidate: JSON) -> JSON:
 
 
 def _raise_if_failed(answer: Answer, index: int) -> None:
-    """Where a generation failed before anything was said, so that another target may be asked. The client is told of one that
-    failed later as Google does."""
+    """Raises the error of a generation that failed before anything was said, so that another target may be asked. The client is
+    told of one that failed later as Google does."""
     choice = answer.choice(index)
     if choice.has_failed and not answer.has_spoken:
         raise answer.failure(choice)
@@ -196,5 +196,5 @@ def _unsigned(part: Any) -> Any:
 
 
 def _name(holder: JSON, names: tuple[str, str]) -> str:
-    """In which of two spellings an object has a field; in the first, if it does not have it."""
+    """The one of two spellings in which an object has a field; the first, if it does not have it."""
     return next((name for name in names if name in holder), names[0])

@@ -74,7 +74,7 @@ def _vector(prediction: JSON) -> list[float]:
 
 
 def _tokens(body: JSON, predictions: list[JSON], request: EmbeddingRequest, attempt: Attempt) -> Usage | None:
-    """As counted for each text; older models are billed by the character, those for images by the image as well.
+    """What was used, by the count of each text. Older models are billed by the character, those for images by the image as well.
 
     https://cloud.google.com/vertex-ai/generative-ai/pricing
     """

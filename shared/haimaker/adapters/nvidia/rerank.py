@@ -17,7 +17,7 @@ from haimaker.operations.rerank import RerankRequest
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
 
 OWN_SERVER = "ranking/"
-"""Before the name of a model that is not at NVIDIA's."""
+"""The prefix of a model that is not served at NVIDIA's own address."""
 
 
 def to_upstream(request: RerankRequest, attempt: Attempt) -> UpstreamRequest:

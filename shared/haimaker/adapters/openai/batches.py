@@ -75,8 +75,12 @@ def read_batch(body: JSON) -> BatchStatus:
     data = as_object(batch.get("errors")).get("data")  # Azure's page has the object itself in the place of a list of them
     errors = [as_text(each.get("message")) for each in (as_objects(data) or [as_object(data)])]
     return BatchStatus(
-        *(str(batch["id"]), state, files, _count(counts, "completed"), _count(counts, "failed")),
-        " ".join(filter(None, (*errors, as_text(batch.get("error"))))),
+        str(batch["id"]),
+        state,
+        files,
+        completed=_count(counts, "completed"),
+        failed=_count(counts, "failed"),
+        error=" ".join(filter(None, (*errors, as_text(batch.get("error"))))),
     )
 
 

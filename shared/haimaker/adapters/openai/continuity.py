@@ -74,8 +74,9 @@ class Continuity:
         return choice if made is delta else {**choice, self.holder: made}
 
     def _number_details(self, delta: JSON, choice: int) -> JSON:
-        """With a position of its own for each detail of reasoning, and with what names it once. OpenRouter gives a text and what is
-        encrypted one position, and repeats the format in each piece, which the SDK would join; nobody could read them again."""
+        """The delta with a position of its own for each detail of reasoning, and with what names it told once. OpenRouter gives a
+        text and what is encrypted one position, and repeats the format in each piece, which the SDK would join; nobody could read
+        them again."""
         details = delta.get(DETAILS)
         if not isinstance(details, list):
             return delta
@@ -94,7 +95,7 @@ class Continuity:
         return {**{name: value for name, value in detail.items() if name not in repeated}, "index": place}
 
     def _number_items(self, delta: JSON, choice: int) -> JSON:
-        """With a position for each item of any other list, such as citations and images."""
+        """The delta with a position for each item of any other list, such as citations and images."""
         made: JSON = {}
         for name, items in delta.items():
             if name == "tool_calls" or not isinstance(items, list) or all(_has_place(item) for item in items):

@@ -44,6 +44,7 @@ def from_upstream(answer: UpstreamBody, request: EmbeddingRequest, attempt: Atte
 
 
 def _usage(used: Any) -> JSON:
-    """With the count of the prompt, which the SDK wants, where there is only a total: https://docs.voyageai.com/reference/embeddings-api"""
+    """The usage with `prompt_tokens`, which the SDK wants, where there is only a total:
+    https://docs.voyageai.com/reference/embeddings-api"""
     total = used.get("total_tokens") if isinstance(used, dict) else None
     return {"usage": {"prompt_tokens": total, **used}} if type(total) is int else {}

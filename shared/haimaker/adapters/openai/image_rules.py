@@ -54,7 +54,7 @@ RULES = {
     "gpt-image-2": Rule(qualities={**_same("low", "medium", "high", "auto"), **UP_TO_HIGH}, drop=(*DALL_E_ALONE, "input_fidelity")),
     "gpt-image": Rule(qualities={**_same(*QUALITIES), "standard": "medium", "hd": "high"}, drop=(*DALL_E_ALONE, "input_fidelity")),
 }
-"""By family."""
+"""The rules by the family of models."""
 ANY = Rule()
 
 

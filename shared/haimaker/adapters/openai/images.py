@@ -59,7 +59,7 @@ def body_for(request: ImageRequest, attempt: Attempt) -> tuple[JSON, tuple[str, 
 
 
 def call(path: str, body: JSON, request: ImageRequest, attempt: Attempt, dropped: tuple[str, ...]) -> UpstreamRequest:
-    """As JSON, or as a form where there are files."""
+    """The call: JSON, or a form where there are files."""
     if request.references:
         drawn = {each.name: _reference(each) for each in request.references if each.name not in IMAGES}
         body |= {"images": [_reference(each) for each in request.references if each.name in IMAGES], **drawn}

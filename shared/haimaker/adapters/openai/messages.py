@@ -40,7 +40,7 @@ def edit_message(message: JSON, dialect: Dialect, *, thinks: bool) -> JSON:
 
 
 def without_fields(found: JSON, names: Collection[str]) -> JSON:
-    """Without some fields; the same object where it has none of them."""
+    """The object without some fields; the same object where it has none of them."""
     return {name: value for name, value in found.items() if name not in names} if any(name in found for name in names) else found
 
 
@@ -79,7 +79,7 @@ def _with_cache_control(message: JSON, dialect: Dialect) -> JSON:
 
 
 def _without_breakpoints(message: JSON, dialect: Dialect) -> JSON:
-    """Without OpenAI's marks for the cache, which become Anthropic's where these are known."""
+    """The message without OpenAI's marks for the cache, which become Anthropic's where the provider knows these."""
     content = message.get("content")
     if dialect.cache_control != "strip" and isinstance(content, list):
         marks = [cache_mark(part) if isinstance(part, dict) else None for part in content]
@@ -89,7 +89,7 @@ def _without_breakpoints(message: JSON, dialect: Dialect) -> JSON:
 
 
 def _without_marks(message: JSON, name: str) -> JSON:
-    """Without a field of its parts."""
+    """The message without this field in any of its parts."""
     content = message.get("content")
     if not isinstance(content, list) or not any(isinstance(part, dict) and name in part for part in content):
         return message

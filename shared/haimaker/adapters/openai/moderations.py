@@ -32,7 +32,7 @@ def from_upstream(answer: UpstreamBody, request: ModerationRequest, attempt: Att
 
 
 def rename_categories(answer: UpstreamBody, request: ModerationRequest, attempt: Attempt, names: Mapping[str, str]) -> Result:
-    """With the provider's categories under OpenAI's names, of which `names` has those that differ."""
+    """The result with the provider's categories under OpenAI's names; `names` has those that differ."""
     body = answer.object()
     found = body.get("results")
     results = [complete_result(result, names, request.kinds) for result in found] if isinstance(found, list) else [None]

@@ -37,7 +37,7 @@ def normalize_message(message: JSON, holder: str, attempt: Attempt, choice: int)
 
 
 def call_id(attempt: Attempt, choice: int, place: int) -> str:
-    """For a call that came without one; unlike that of any other turn, and within OpenAI's 40 characters."""
+    """An id for a call that came without one: unlike that of any other turn, and within OpenAI's 40 characters."""
     return f"call_{attempt.request_id.replace('-', '')[-24:]}_{choice}_{place}"
 
 
@@ -61,7 +61,7 @@ def _text(value: Any) -> str:
 
 
 def _call(call: JSON, place: int, holder: str, attempt: Attempt, choice: int) -> JSON:
-    """With the fields that OpenAI's calls have; of the pieces of one in a stream that is seen to where they are numbered."""
+    """The call with the fields that OpenAI's calls have. In a stream `Numbering` adds those of a call that comes in pieces."""
     function = call.get("function")
     if not isinstance(function, dict):
         return call

@@ -13,7 +13,7 @@ from haimaker.lean_dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Call:
-    """One that is being written."""
+    """A call that is being written."""
 
     position: int
     id: str | None
@@ -22,7 +22,7 @@ class Call:
 
 @dataclass(slots=True)
 class Numbering:
-    """Of one stream."""
+    """Numbers the calls of tools in one stream."""
 
     new_id: Callable[[int, int], str]
     """By choice and position, for a call that has no id."""

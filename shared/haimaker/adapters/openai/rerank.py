@@ -60,7 +60,7 @@ def from_upstream(answer: UpstreamBody, request: RerankRequest, attempt: Attempt
 
 
 def tokens_of(body: JSON, request: RerankRequest) -> Usage | None:
-    """From a usage in OpenAI's shape, or from what Cohere has."""
+    """What was used, by a usage in OpenAI's shape or by Cohere's `meta`."""
     said = request.usage_from(body["usage"]) if isinstance(body.get("usage"), Mapping) else None
     if said and said.prompt:
         return said

@@ -24,7 +24,7 @@ MAX_TRIES = 8
 
 
 class _Place(NamedTuple):
-    """Where the text of a chunk is: the field, below `delta` or in the choice itself."""
+    """The field that has a chunk's text, below `delta` or in the choice itself."""
 
     holder: str
     name: str
@@ -123,7 +123,8 @@ class ChunkMatcher:
 
 
 def _place_of(body: JSON, holder: str) -> _Place | None:
-    """Where the text is of a chunk that has one text and nothing else that is remembered from one chunk to the next."""
+    """The place of a chunk's text; None unless the chunk has one text and nothing else that is remembered from one chunk to the
+    next."""
     choices = body["choices"] if isinstance(body.get("choices"), list) else []
     if len(choices) != 1 or not isinstance(choices[0], dict) or choices[0].get("usage") or body.get("x_groq"):
         return None

@@ -19,7 +19,7 @@ EFFORT = "reasoning_effort"
 class Settled(NamedTuple):
     body: JSON
     effort: object
-    """With which the model thinks; None where the request leaves that to it."""
+    """The effort with which the model thinks; None where the request leaves that to it."""
     lost: tuple[str, ...]
     """Names of what the client does not get."""
 

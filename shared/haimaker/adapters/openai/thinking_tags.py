@@ -78,7 +78,7 @@ class ThinkTagParser:
 
 @dataclass(slots=True)
 class ThinkingTags:
-    """Of one answer."""
+    """Takes thinking out of the text of one answer."""
 
     begin_inside: bool
     _choices: dict[int, ThinkTagParser] = field(default_factory=dict)

@@ -121,7 +121,7 @@ def _head(body: JSON, request: TranscriptionRequest) -> JSON:
 
 
 def _complete_usage(used: JSON) -> JSON:
-    """With what OpenAI itself says of it, which the SDK's types want: what is counted, and under which names."""
+    """The usage with its `type` and with OpenAI's names, which the SDK's types want."""
     if used.get("type"):
         return used
     if "prompt_tokens" in used:

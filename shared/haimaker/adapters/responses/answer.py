@@ -58,9 +58,9 @@ class Answer:
     """The chat's number of each call, by the place of its item."""
     uses: dict[str, int] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
-    """In which code was run."""
+    """Containers in which code was run."""
     container_gb: int = 1
-    """Of memory, of each."""
+    """Their memory, of each."""
     grown: dict[object, int] = field(default_factory=dict)
     """Letters that came of each item, by its place."""
     items: list[str] = field(default_factory=list)
@@ -114,8 +114,8 @@ class Answer:
         return self.status in ("failed", "cancelled")
 
     def chat_usage(self) -> JSON:
-        """The field `usage`; without one where none was told."""
-        if not self.usage:
+        """The field `usage`; without one where none was told, or none that can be."""
+        if not usage.is_plausible(self.usage):
             return {}
         told = usage.to_openai(usage.from_openai(self.usage, self.service_tier))
         uses = {**(told.get("server_tool_use") or {}), **self.uses}
@@ -125,7 +125,7 @@ class Answer:
         return {"usage": {**told, **({"server_tool_use": uses} if uses else {}), **cost}}
 
     def stored(self) -> JSON:
-        """For the record of a response that its provider keeps."""
+        """What the record notes of a response that its provider keeps."""
         return {STORED: {"response_id": self.id, "response_items": self.items[:MAX_ITEMS_TOLD]}}
 
     def _note(self, response: JSON) -> None:
@@ -243,6 +243,6 @@ def _is_billed(item: JSON) -> bool:
 
 
 def _place(event: JSON) -> int | None:
-    """Of an event's item in the output."""
+    """The position in the output of an event's item."""
     place = event.get("output_index")
     return place if type(place) is int else None

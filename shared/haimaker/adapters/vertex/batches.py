@@ -78,7 +78,7 @@ def to_batch(items: Iterable[BatchItem], file_id: str, call: BatchCall) -> Upstr
 
 
 def read_batch(body: JSON) -> BatchStatus:
-    """One that ended before any line was answered did nothing."""
+    """The state that the answer tells. A batch that ended early without any answered line counts as failed."""
     stats = as_object(body.get("completionStats"))
     completed, failed = (_count(stats, name) for name in ("successfulCount", "failedCount"))
     word = as_text(body["state"])

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from haimaker.api.paths import MODEL_OPERATIONS, OF_GOOGLE, ROUTES
 from haimaker.http.errors import APIError
 from haimaker.http.responses import error_response
-from haimaker.http.values import Request, Response
+from haimaker.http.values import ANTHROPIC, Request, Response
 from haimaker.operations.client_format import ClientFormat
 
 ACTIONS = tuple({f":{route.action}" for route in ROUTES if route.action})
@@ -30,7 +30,7 @@ def refuse(error: APIError, request_id: str, headers: Mapping[str, str], operati
         asked = operation
     elif operation.startswith(OF_GOOGLE) or "x-goog-api-key" in headers or "v1beta" in segments or segments[-1].endswith(ACTIONS):
         asked = "gemini_generate"
-    elif operation.startswith("messages") or "anthropic-version" in headers or "messages" in segments:
+    elif operation.startswith("messages") or ANTHROPIC in headers or "messages" in segments:
         asked = "messages"
     else:
         return error_response(error)

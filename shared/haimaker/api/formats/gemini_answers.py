@@ -152,7 +152,7 @@ class _Candidate:
         return {**told, "logprobsResult": logprobs} if logprobs else told
 
     def whole(self, parts: list[JSON], logprobs: Any = None) -> JSON:
-        """With its end: the calls, what its maker wants back, the sources."""
+        """The whole candidate: the parts, the calls, what its maker wants back, the sources."""
         signature = gemini_thoughts.from_answer(self.kept, calls=bool(self.calls))
         if signature or not (parts or self.calls):
             parts = [*parts, {"text": "", **({"thoughtSignature": signature} if signature else {})}]

@@ -82,7 +82,7 @@ class Conversation:
             self._add(role, rest)
 
     def _known(self, parts: Sequence[tuple[JSON, str]]) -> list[JSON]:
-        """Those that a chat has as well."""
+        """The parts that a chat has as well."""
         # A call of a tool that Google ran itself, or its result, is of no use to anyone else.
         made = [(_part(part, param), param) for part, param in parts if part.keys().isdisjoint(("toolCall", "toolResponse"))]
         for part, param in made:
@@ -147,7 +147,7 @@ def _content(parts: list[JSON]) -> Any:
 
 
 def parts_of(content: Any, param: str) -> list[tuple[JSON, str]]:
-    """Of a content, each with its place. A text alone is one part, and one part may stand without a list."""
+    """The parts of a content, each with its place. A text alone is one part, and one part may stand without a list."""
     if content is None:
         return []
     parts = content if isinstance(content, str) else read_object(content, param).get("parts")

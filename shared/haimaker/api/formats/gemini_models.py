@@ -16,7 +16,7 @@ PREFIX = "models/"
 
 
 def list_models(router: Router, account: Account, request: Request) -> JSON:
-    """Those that Google's format can ask for; all of them, unless a size of the page is asked for. Raises BadRequestError."""
+    """The models that Google's format can ask for: all of them, unless `pageSize` asks for a page. Raises BadRequestError."""
     found = [_to_google(model) for model in models.usable_models(router, account) if _methods(model)]
     size, start = _count(request, "pageSize", len(found)), _count(request, "pageToken", 0)
     page = found[start : start + size]

@@ -7,8 +7,10 @@ and refused where it does not.
 from collections.abc import Mapping
 from typing import Any
 
+from haimaker.api.formats import read_fields
 from haimaker.api.formats.gemini_contents import Conversation, read_object, to_camel, with_camel_names
 from haimaker.api.formats.gemini_schemas import is_strict, to_json_schema
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
@@ -26,13 +28,6 @@ NUMBERS: Mapping[str, str] = {
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
 }
-READ_OF_CONFIG = frozenset(NUMBERS) | frozenset(
-    {"stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseFormat", "responseModalities"}
-    | {"responseLogprobs", "logprobs", "thinkingConfig", "speechConfig"}
-)
-READ = frozenset(
-    {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "serviceTier", "model", "cachedContent"}
-)
 OF_CHAT = OURS | {"user"}
 GATEWAYS = ROUTING_FIELDS | OF_CHAT
 """Fields that are the gateway's own in every format, and pass as they are."""
@@ -61,7 +56,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
     check_shape(asked, field_types.GEMINI, to_camel)
     if asked.get("cachedContent"):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
-    dropped = [name for name in asked if name not in READ]
+    dropped = list(find_unread(asked, read_fields.GEMINI, spell=to_camel))
     chat: JSON = {**ours, "model": model}
     conversation = Conversation()
     chat["messages"] = conversation.read(asked)
@@ -73,8 +68,8 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
         chat["service_tier"] = TIERS.get(str(tier).removeprefix("SERVICE_TIER_").lower(), tier)
     functions = _tools(asked.get("tools"), chat, dropped)
     if functions:
-        chat |= {"tools": functions, **_choice(asked.get("toolConfig"), functions, dropped)}
-    return chat, tuple(dropped), conversation.refusal or _format_refusal(asked)
+        chat |= {"tools": functions, **_choice(asked.get("toolConfig"), functions)}
+    return chat, tuple(dict.fromkeys(dropped)), conversation.refusal or _format_refusal(asked)
 
 
 def _config(given: JSON, dropped: list[str]) -> JSON:
@@ -88,28 +83,34 @@ def _config(given: JSON, dropped: list[str]) -> JSON:
     chat |= _format(config)
     chat |= _modalities(config, dropped)
     chat |= _thinking(config.get("thinkingConfig"))
-    dropped += [f"generationConfig.{name}" for name in config if name not in READ_OF_CONFIG]
     return chat
 
 
 def _format(config: JSON) -> JSON:
-    kind = config.get("responseMimeType")
-    if kind in (None, "", "text/plain"):
-        return {}
-    if kind != "application/json":
-        return {}
-    schema = config.get("responseJsonSchema")
+    kind, schema = config.get("responseMimeType"), config.get("responseJsonSchema")
     if schema is None and config.get("responseSchema") is not None:
         schema = to_json_schema(config["responseSchema"])
+    if text := _text_format(config):  # in place of the other three, which Vertex AI calls deprecated
+        kind, schema = text.get("mimeType"), to_json_schema(text["schema"]) if isinstance(text.get("schema"), dict) else None
+    if kind != "application/json":
+        return {}
     if not isinstance(schema, dict):
         return {"response_format": {"type": "json_object"}}
     wanted = {"name": "answer", "schema": schema, **({"strict": True} if is_strict(schema) else {})}
     return {"response_format": {"type": "json_schema", "json_schema": wanted}}
 
 
+def _text_format(config: JSON) -> JSON:
+    """How a text is to be written, of a format for each kind of answer.
+    https://docs.cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerationConfig"""
+    given = config.get("responseFormat")
+    formats = [with_camel_names(each) for each in (given if isinstance(given, list) else [given]) if isinstance(each, dict)]
+    return next((with_camel_names(each["text"]) for each in formats if isinstance(each.get("text"), dict)), {})
+
+
 def _format_refusal(asked: JSON) -> BadRequestError | None:
     config = with_camel_names(as_object(asked.get("generationConfig")))
-    if config.get("responseMimeType") not in (None, "", "text/plain", "application/json"):
+    if (_text_format(config).get("mimeType") or config.get("responseMimeType")) not in (None, "", "text/plain", "application/json"):
         return invalid_parameter("generationConfig.responseMimeType", "the model answers in text/plain or application/json")
     level = with_camel_names(as_object(config.get("thinkingConfig"))).get("thinkingLevel")
     if level is not None and str(level).upper() not in (*LEVELS, UNSPECIFIED):
@@ -165,8 +166,10 @@ def _tools(given: Any, chat: JSON, dropped: list[str]) -> list[JSON]:
                 if not isinstance(declared, list):
                     raise invalid_parameter(param, "it must be a list")
                 functions += [_function(each, f"{param}[{at}]") for at, each in enumerate(declared)]
+                dropped += find_unread(declared, read_fields.GEMINI_FUNCTION, f"tools.{name}", to_camel)
             elif name in SEARCHES:
                 chat["web_search_options"] = {}
+                dropped += find_unread(value, {}, f"tools.{name}", to_camel)
             elif name in OWN_STORES:
                 raise NotFoundError("The store to search in was not found.", param=param, code="store_not_found")
             elif value is not None:
@@ -188,12 +191,11 @@ def _function(given: Any, param: str) -> JSON:
     return {"type": "function", "function": function}
 
 
-def _choice(given: Any, functions: list[JSON], dropped: list[str]) -> JSON:
+def _choice(given: Any, functions: list[JSON]) -> JSON:
     """Which functions may be called; without those that may not, where several may."""
     if given is None:
         return {}
     config = with_camel_names(read_object(given, "toolConfig"))
-    dropped += [f"toolConfig.{name}" for name, value in config.items() if name != "functionCallingConfig" and value is not None]
     calling = with_camel_names(read_object(config.get("functionCallingConfig") or {}, "toolConfig.functionCallingConfig"))
     mode = str(calling.get("mode") or "AUTO").upper()
     if mode not in MODES:

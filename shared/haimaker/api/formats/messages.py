@@ -45,6 +45,7 @@ ERROR_TYPE: Mapping[int, str] = {
 }
 """https://platform.claude.com/docs/en/api/errors; any other is an invalid request or, from 500, an API error."""
 
+BETAS = "anthropic-beta"
 Named = tuple[str, JSON]
 """An event's name, which its data repeats as `type`, and its data."""
 PING: Named = ("ping", {"type": "ping"})
@@ -55,8 +56,14 @@ def parse(request: Request) -> OperationRequest:
     body = parse_json(request.body)
     chat, dropped = to_chat(body)
     return translated_chat(
-        chat, request.body, Original("messages", body, ADAPTERS["messages"], dropped, refusal=find_refusal(body))
+        chat,
+        request.body,
+        Original("messages", body, ADAPTERS["messages"], dropped, refusal=find_refusal(body), betas=_betas(request)),
     )
+
+
+def _betas(request: Request) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in request.headers.get(BETAS, "").split(","))))
 
 
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
@@ -165,7 +172,7 @@ class _Stream:
 
     blocks: int = 0
     kind: str | None = None
-    """Of the open block: text, thinking or tool_use."""
+    """The kind of the open block: text, thinking or tool_use."""
     calls: dict[int, int] = field(default_factory=dict)
     """The block of each of the chat's calls."""
     details: list[JSON] = field(default_factory=list)

@@ -2,15 +2,15 @@
 
 https://platform.claude.com/docs/en/api/messages. Thinking that the gateway showed earlier comes back marked as ours and goes on as
 `reasoning_content`, with the details that the mark carries; what a vendor signed travels in the ids of tool calls, which pass
-unchanged. What only Anthropic has is left
-out and named where an answer means the same without it, and refused where it does not.
+unchanged. What only Anthropic has is left out and named where an answer means the same without it, and refused where it does not.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import reasoning_details
+from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError
 from haimaker.http.json import as_object
 from haimaker.http.values import JSON
@@ -19,19 +19,20 @@ from haimaker.validation.shapes import check_shape
 
 SEARCH_TOOLS = ("web_search_",)
 """Anthropic's tools that have a counterpart; their types end with a date."""
-LEFT_OUT = frozenset({"context_management", "container", "inference_geo", "speed", "top_k"})
 REFUSED: Mapping[str, str] = {"mcp_servers": "The gateway connects to no MCP servers."}
 SAME = ("model", "max_tokens", "temperature", "top_p", "stream", "user")
 NO_THREADS = "thread_unsupported_request"
 EFFORTS = ((1_024, "low"), (8_192, "medium"))
 """By `budget_tokens`, up to which; more is `high`."""
-THINKING = ("enabled", "adaptive", "disabled")
+THINKING = ("enabled", "adaptive", "disabled", "between_tools")
+NOT_THINKING = ("disabled", "between_tools")
+"""Where a model can't think between its calls of tools alone it does not at all, as Anthropic's own fallbacks have it."""
 CHOICE: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
 OWN_BLOCKS = frozenset(
     {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
 )
 """Of earlier answers: only their maker understands them."""
-BLOCKS = OWN_BLOCKS | {"text", "image", "document", "search_result", "thinking", "tool_use", "tool_result"}
+BLOCKS = OWN_BLOCKS | read_fields.BLOCKS.tables.keys()
 """Others are of a tool of Anthropic's, or of tomorrow: in an earlier answer only their maker understands them either, and elsewhere
 nobody else can be told them."""
 
@@ -41,6 +42,8 @@ def find_refusal(body: JSON) -> BadRequestError | None:
     for name, why in REFUSED.items():
         if body.get(name):
             return BadRequestError(f"{name}: {why}", param=name, code="unsupported_parameter")
+    if body.get("max_tokens") == 0:
+        return _invalid("max_tokens", "only Anthropic fills its cache without an answer")
     thinking, wanted = as_object(body.get("thinking")), as_object(as_object(body.get("output_config")).get("format"))
     if thinking and thinking.get("type") not in THINKING:
         return _invalid("thinking.type", f"it must be {', '.join(THINKING)}")
@@ -78,8 +81,9 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     check_shape(body, field_types.MESSAGES)
     if body.get("thread") is not None:
         raise BadRequestError("thread: The gateway keeps no threads.", param="thread", code=NO_THREADS)
-    dropped = [name for name in body if name in LEFT_OUT and body[name] is not None]
     chat: JSON = {name: body[name] for name in SAME if body.get(name) is not None}
+    if body.get("max_tokens") == 0:
+        del chat["max_tokens"]
     chat["messages"] = [*_system(body.get("system"), "system"), *_conversation(body.get("messages"))]
     if body.get("stream"):
         chat["stream_options"] = {"include_usage": True}
@@ -95,7 +99,17 @@ def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
     chat |= tools
     if "tools" in tools or "web_search_options" in tools:
         chat |= _choice(body.get("tool_choice"))
-    return chat, (*dropped, *lost)
+    if isinstance(body.get("cache_control"), dict):
+        _mark_end(chat["messages"][-1], body)
+    return chat, tuple(dict.fromkeys((*_left_out(body), *lost)))
+
+
+def _left_out(body: JSON) -> Iterator[str]:
+    """The names of what a chat lacks, besides tools."""
+    yield from find_unread(body, read_fields.MESSAGES)
+    fallbacks = body.get("fallbacks")  # the gateway's to try, by the model alone
+    models = [each for each in fallbacks if isinstance(each, dict) and "model" in each] if isinstance(fallbacks, list) else []
+    yield from find_unread(models, {"model": None}, "fallbacks")
 
 
 def _system(given: Any, param: str) -> list[JSON]:
@@ -190,6 +204,8 @@ def _blocks(content: Any, param: str) -> list[JSON]:
     for index, block in enumerate(content):
         if not isinstance(block.get("type"), str | None):
             raise _invalid(f"{param}[{index}].type", "it must be a string")
+        if block.get("type") == "container_upload" and block.get("file_id") is not None:
+            raise NotFoundError("The file was not found.", param=f"{param}[{index}].file_id", code="file_not_found")
     return content
 
 
@@ -205,6 +221,8 @@ def _part(block: JSON, param: str) -> JSON:
         told = "\n".join(str(part.get("text") or "") for part in _blocks(block.get("content"), f"{param}.content"))
         head = "\n".join(str(block[name]) for name in ("title", "source") if block.get(name))
         return _with_cache_control({"type": "text", "text": f"{head}\n\n{told}"}, block)
+    if kind == "tool_reference":
+        return _with_cache_control({"type": "text", "text": f"The tool {block.get('tool_name')} is there."}, block)
     if _is_strange(block):
         return {"type": "text", "text": ""}
     raise _invalid(f"{param}.type", f"a block of type {kind!r} can't stand here")
@@ -213,14 +231,14 @@ def _part(block: JSON, param: str) -> JSON:
 def _document(block: JSON, param: str) -> JSON:
     source = block.get("source")
     kind = source.get("type") if isinstance(source, dict) else None
+    title = f"{block['title']}\n\n" if isinstance(block.get("title"), str) else ""
     if isinstance(source, dict) and kind == "text" and isinstance(source.get("data"), str):
-        title = f"{block['title']}\n\n" if isinstance(block.get("title"), str) else ""
         return {"type": "text", "text": title + source["data"]}
     if isinstance(source, dict) and kind == "content":
         content = source.get("content")
         if not isinstance(content, str):
             content = "\n".join(str(part.get("text") or "") for part in _blocks(content, f"{param}.source.content"))
-        return {"type": "text", "text": content}
+        return {"type": "text", "text": title + content}
     name = block.get("title")
     return {
         "type": "file",
@@ -245,7 +263,7 @@ def _thinking(thinking: Any, config: Any) -> JSON:
     """`reasoning_effort`, and `response_format` where the answer has a schema."""
     chat: JSON = {}
     kind = thinking.get("type") if isinstance(thinking, dict) else None
-    if kind == "disabled":
+    if kind in NOT_THINKING:
         chat["reasoning_effort"] = "none"
     elif kind == "enabled":
         budget = thinking.get("budget_tokens")
@@ -253,7 +271,7 @@ def _thinking(thinking: Any, config: Any) -> JSON:
             raise _invalid("thinking.budget_tokens", "it must be a whole number")
         chat["reasoning_effort"] = next((effort for most, effort in EFFORTS if budget <= most), "high")
     if isinstance(config, dict):
-        if isinstance(config.get("effort"), str) and kind != "disabled":
+        if isinstance(config.get("effort"), str) and kind not in NOT_THINKING:
             chat["reasoning_effort"] = config["effort"]
         wanted = config.get("format")
         if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
@@ -273,8 +291,10 @@ def _tools(given: Any) -> tuple[JSON, list[str]]:
         kind = tool.get("type") or "custom"
         if kind == "custom":
             functions.append(_function(tool, f"tools[{index}]"))
+            lost += find_unread(tool, read_fields.MESSAGES_FUNCTION, "tools")
         elif str(kind).startswith(SEARCH_TOOLS):
             chat["web_search_options"] = _search(tool)
+            lost += find_unread(tool, read_fields.MESSAGES_SEARCH, f"tools[{index}]")
         else:
             lost.append(f"tools[{index}]")
     return chat | ({"tools": functions} if functions else {}), lost
@@ -311,6 +331,15 @@ def _choice(choice: Any) -> JSON:
     else:
         raise _invalid("tool_choice.type", "it must be auto, any, tool or none")
     return chat | ({"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") is True else {})
+
+
+def _mark_end(message: JSON, body: JSON) -> None:
+    """Puts the request's own mark for the cache where it stands for: at the end of the last message."""
+    content = message.get("content")
+    if isinstance(content, str) and content and message["role"] != "tool":
+        message["content"] = content = [{"type": "text", "text": content}]
+    holder = content[-1] if isinstance(content, list) and content else message
+    holder.update(_with_cache_control(holder, body))
 
 
 def _with_cache_control(made: JSON, block: JSON) -> JSON:

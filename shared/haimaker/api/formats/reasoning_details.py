@@ -17,7 +17,7 @@ from haimaker.operations.operation import OUR_SIGNATURE
 
 FIELD = "reasoning_details"
 CARRIES = f"{OUR_SIGNATURE}."
-"""With this a signature begins that carries details."""
+"""How a signature begins that carries details."""
 GROWING = ("text", "summary", "data", "signature")
 """Fields that come in pieces."""
 LARGEST = 8_000_000

@@ -92,7 +92,7 @@ def _edited(event: Event, body: JSON, request: OperationRequest, request_id: str
 
 
 def _with_our_ids(response: JSON, request: OperationRequest, request_id: str) -> JSON:
-    """Of one that the provider keeps the id is the request's, by whose record it is found again; else the same object."""
+    """A response that the provider keeps, with an id of our request, by whose record it is found again; else the same object."""
     assert request.original
     if request.original.body.get("store") is False and request.original.previous is None:
         return response

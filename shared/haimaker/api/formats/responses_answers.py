@@ -321,5 +321,5 @@ def _with_bytes(token: JSON) -> JSON:
 
 
 def _copy(item: JSON) -> JSON:
-    """As it is now: it goes on growing."""
+    """A copy of an item as it is now, since it goes on growing."""
     return {name: [dict(part) for part in value] if isinstance(value, list) else value for name, value in item.items()}

@@ -24,7 +24,7 @@ SUMMARY = "The conversation so far, in short:\n\n"
 
 
 def parse(request: Request) -> OperationRequest:
-    """Of models that have no compaction of their own, a summary is asked for. Raises BadRequestError."""
+    """The request as a chat that asks for a summary, for models without a compaction of their own. Raises BadRequestError."""
     sent = parse_json(request.body)
     if not isinstance(sent.get("model"), str):
         raise BadRequestError("Missing required parameter: 'model'.", param="model", code="missing_required_parameter")

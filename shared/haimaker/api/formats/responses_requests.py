@@ -8,7 +8,8 @@ signed travels in the ids of calls.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import reasoning_details
+from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats.unread import find_unread
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
@@ -36,10 +37,6 @@ READ = frozenset(SAME) | frozenset(
     {"background", "conversation", "include", "input", "instructions", "max_output_tokens", "previous_response_id", "prompt"}
     | {"reasoning", "store", "text", "tool_choice", "tools", "top_logprobs", "truncation"}
 )
-READ_OF_OBJECTS: Mapping[str, frozenset[str]] = {
-    "reasoning": frozenset({"effort", "generate_summary", "summary"}),  # thinking is always shown as a summary
-    "text": frozenset({"format", "verbosity"}),
-}
 INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 REFUSED: Mapping[str, str] = {
     "conversation": "Conversations are not kept: send the whole conversation as `input`.",
@@ -52,8 +49,6 @@ GATEWAYS = ROUTING_FIELDS | OF_GATEWAY
 SEARCH = ("web_search",)
 OURS = ("function_call", "custom_tool_call")
 RESULTS = ("function_call_output", "custom_tool_call_output")
-ITEMS = frozenset({"message", "reasoning", "compaction", "item_reference", *OURS, *RESULTS})
-"""Types of items that are said in a chat, or that decide whether there can be one."""
 STANDS_FOR_INPUT = frozenset({"input", "previous_response_id", "prompt", "conversation"})
 BETWEEN = "__"
 """Between a namespace and the name of a tool in it, where the target has no namespaces."""
@@ -114,18 +109,15 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
     chat |= tools
     if "tools" in tools:
         chat |= _choice(asked.get("tool_choice"))
-    return chat, (*_left_out(asked, chat), *lost)
+    return chat, tuple(dict.fromkeys((*_left_out(asked, chat), *lost)))
 
 
 def _left_out(asked: JSON, chat: JSON) -> Iterator[str]:
     """The names of parameters that the chat lacks."""
     yield from (name for name in asked if name not in READ and name not in GATEWAYS)
-    for name, read in READ_OF_OBJECTS.items():
-        yield from (f"{name}.{part}" for part, value in asked.get(name, {}).items() if part not in read and value is not None)
+    for name, table in read_fields.RESPONSES_OBJECTS.items():
+        yield from find_unread(asked.get(name), table, name)
     yield from (f"include[{place}]" for place, wanted in enumerate(asked.get("include") or ()) if wanted not in INCLUDED)
-    given = asked.get("input")
-    kinds = [str(item.get("type") or "message") for item in given] if isinstance(given, list) else []
-    yield from (f"input.{kind}" for kind in dict.fromkeys(kinds) if kind not in ITEMS)
     if asked.get("truncation") not in (None, "disabled"):
         yield "truncation"
     if isinstance(asked.get("tool_choice"), dict) and "tool_choice" not in chat:
@@ -139,7 +131,7 @@ def _is_allowed(given: Any, allowed_ids: Collection[str]) -> bool:
 
 
 def _files(given: Any) -> Iterator[tuple[str, Any]]:
-    """Where a request names files by their ids alone."""
+    """The places where a request names files by their ids alone, and these."""
     for place, item in enumerate(given if isinstance(given, list) else ()):
         for name in ("content", "output"):
             parts = item.get(name) if isinstance(item, dict) else None
@@ -253,6 +245,11 @@ def _parts(content: Any, param: str) -> Any:
 
 
 def _part(part: JSON, param: str) -> JSON:
+    made, mark = _unmarked_part(part, param), part.get("prompt_cache_breakpoint")
+    return {**made, "prompt_cache_breakpoint": mark} if isinstance(mark, dict) else made
+
+
+def _unmarked_part(part: JSON, param: str) -> JSON:
     kind = part.get("type")
     if kind in ("input_text", "output_text", "text"):
         return {"type": "text", "text": _text(part, "text", param)}
@@ -292,14 +289,17 @@ def _tools(given: Sequence[Any]) -> tuple[JSON, list[str]]:
         kind = _text(tool, "type", param)
         if kind in ("function", "custom"):
             tools.append(_tool(tool, param))
+            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], "tools")
         elif kind == "namespace":
             inner = _listed(tool.get("tools"), f"{param}.tools")
             prefix = f"{_text(tool, 'name', param)}{BETWEEN}"
+            lost += find_unread(tool, read_fields.RESPONSES_TOOLS[kind], param)
             tools += [
                 _tool(_object(one, f"{param}.tools[{place}]"), f"{param}.tools[{place}]", prefix) for place, one in enumerate(inner)
             ]
         elif kind.startswith(SEARCH) and tool.get("external_web_access") is not False:
             chat["web_search_options"] = _search(tool)
+            lost += find_unread(tool, read_fields.RESPONSES_SEARCH, param)
         else:
             lost.append(param)
     return chat | ({"tools": tools} if tools else {}), lost

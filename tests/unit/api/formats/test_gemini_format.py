@@ -33,6 +33,7 @@ THINKING = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}]
 CARRYING = thinking_ids.pack(thinking_ids.Call("toolu_1", 0, (thinking_ids.PlacedBlock(0, THINKING[0]),)))
 """A call's id with what Claude thought before it."""
 SCHEMA = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}}, "required": ["city"]}
+TEXT_FORMAT = {"mimeType": "application/json", "schema": SCHEMA}
 PLAIN_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
@@ -144,6 +145,13 @@ TWO = [{"functionDeclarations": [{"name": "f"}, {"name": "g", "parametersJsonSch
         ),
         ({"toolConfig": {"functionCallingConfig": {"mode": "NONE"}}}, {}),
         ({"drop_params": True}, {"drop_params": True}),
+        *(
+            (
+                {"generationConfig": {"responseFormat": formats}},
+                {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": PLAIN_SCHEMA}}},
+            )
+            for formats in ([{"text": TEXT_FORMAT}], {"text": TEXT_FORMAT}, [{"image": None}, {"text": TEXT_FORMAT}])
+        ),
     ],
 )
 def test_a_request_is_a_chat(fields: JSON, expected: JSON) -> None:

@@ -25,6 +25,20 @@ USAGE = {
 }
 PIXEL = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
 HELLO = [{"role": "user", "content": "Hi"}]
+EPHEMERAL = {"type": "ephemeral", "ttl": "1h"}
+FOUND = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "tool_reference", "tool_name": "get_weather"}]}
+RAIN = {"type": "tool_result", "tool_use_id": "t", "content": "rain"}
+MARKED: Sequence[tuple[Any, dict[str, Any]]] = (
+    *(
+        (content, {"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": EPHEMERAL}]})
+        for content in ("Hi", [{"type": "text", "text": "Hi"}])
+    ),
+    ([RAIN], {"role": "tool", "tool_call_id": "t", "content": "rain", "cache_control": EPHEMERAL}),
+)
+"""The end of a conversation, and what is marked of it where the request as a whole is."""
+PASSAGES = {"type": "content", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+TOOL = {"name": "get_weather", "input_schema": {"type": "object"}}
+FUNCTION = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
 
 
 def asked(**fields: Any) -> dict[str, Any]:
@@ -143,6 +157,24 @@ def call(identifier: str, arguments: str, index: int | None = None) -> dict[str,
                 ]
             },
         ),
+        ({"thinking": {"type": "between_tools"}, "output_config": {"effort": "high"}}, {"reasoning_effort": "none"}),
+        (
+            {"messages": [{"role": "user", "content": [FOUND]}], "tools": [TOOL]},
+            {
+                "messages": [
+                    {"role": "tool", "tool_call_id": "t", "content": [{"type": "text", "text": "The tool get_weather is there."}]}
+                ],
+                "tools": [FUNCTION],
+            },
+        ),
+        *(
+            ({"cache_control": EPHEMERAL, "messages": [{"role": "user", "content": content}]}, {"messages": [marked]})
+            for content, marked in MARKED
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "document", "title": "T", "source": PASSAGES}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "T\n\na\nb"}]}]},
+        ),
     ],
 )
 def test_a_request_is_a_chat(fields: dict[str, Any], chat: dict[str, Any]) -> None:
@@ -154,6 +186,10 @@ def test_a_request_is_a_chat(fields: dict[str, Any], chat: dict[str, Any]) -> No
     [
         ({"top_k": 5, "context_management": {"edits": []}}, ("top_k", "context_management")),
         ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, ("tools[0]",)),
+        ({"of_tomorrow": {"a": 1}, "diagnostics": {"previous_message_id": None}}, ("of_tomorrow", "diagnostics")),
+        ({"output_config": {"task_budget": {"type": "tokens", "total": 9}}}, ("output_config.task_budget",)),
+        ({"fallbacks": "default"}, ()),
+        ({"fallbacks": [{"model": "n", "speed": "fast"}]}, ("fallbacks.speed",)),
     ],
 )
 def test_what_only_anthropic_has_is_left_out_and_named(fields: dict[str, Any], dropped: Sequence[str]) -> None:
@@ -179,6 +215,11 @@ def test_what_only_anthropic_has_is_left_out_and_named(fields: dict[str, Any], d
             NotFoundError,
             "messages[0].content[0].source.file_id",
         ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "container_upload", "file_id": "file_1"}]}]},
+            NotFoundError,
+            "messages[0].content[0].file_id",
+        ),
         ({"tools": [{"name": "f"}]}, BadRequestError, "tools[0].input_schema"),
         ({"thinking": {"type": "enabled"}}, BadRequestError, "thinking.budget_tokens"),
     ],
@@ -202,6 +243,7 @@ TURN: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "Hi
         ({"messages": [{**TURN, "role": "system"}, *HELLO]}, "messages[0].content[1].type"),
         ({"messages": HELLO, "system": [VIDEO]}, "system[0].type"),
         ({"messages": HELLO, "mcp_servers": [{"name": "m"}]}, "mcp_servers"),
+        ({"max_tokens": 0}, "max_tokens"),
         ({"messages": [*HELLO, {**TURN, "role": "assistant"}, *HELLO]}, None),
     ],
 )

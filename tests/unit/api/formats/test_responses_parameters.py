@@ -159,6 +159,13 @@ def test_no_input_at_all() -> None:
     assert (caught.value.param, caught.value.code) == ("input", "missing_required_parameter")
 
 
+def test_a_mark_for_the_cache_stays_on_its_part() -> None:
+    mark = {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}
+    parts = [{"type": "input_text", "text": "Ho", **mark}, {"type": "input_image", "image_url": "https://a.example/b", **mark}]
+    shown = parsed(input=[{"role": "user", "content": parts}]).body["messages"][0]["content"]
+    assert [{name: part[name] for name in mark} for part in shown] == [mark, mark]
+
+
 @pytest.mark.parametrize("wanted", [*get_args(ResponseIncludable), "of.tomorrow"])
 def test_an_extra(wanted: Any) -> None:
     known = ("reasoning.encrypted_content", "message.output_text.logprobs")
@@ -169,7 +176,7 @@ def test_an_extra(wanted: Any) -> None:
 def test_a_tool(kind: str) -> None:
     tool = {**FUNCTION, "type": kind, **({"tools": [FUNCTION]} if kind == "namespace" else {})}
     request = parsed(tools=[tool])
-    assert left_out(request) == (() if TOOLS[kind] == PASSES else ("tools[0]",))
+    assert ("tools[0]" in left_out(request)) == (TOOLS[kind] != PASSES)
     assert (request.body.keys() & {"tools", "web_search_options"} != set()) == (TOOLS[kind] == PASSES)
     body = read_or_none(native.to_upstream(request, GPT).body)
     assert isinstance(body, dict)
@@ -196,7 +203,7 @@ def test_an_item(kind: str) -> None:
     request = parsed(input=[{"role": "user", "content": "Hi"}, item, item])
     assert request.original
     assert (request.original.refusal is not None) == (ITEMS[kind] == REFUSED)
-    assert request.original.dropped == ((f"input.{kind}",) if ITEMS[kind] == NAMED else ())
+    assert (f"input.{kind}" in request.original.dropped) == (ITEMS[kind] == NAMED)
     assert (len(request.body["messages"]) > 1) == (ITEMS[kind] == PASSES)
     body = read_or_none(native.to_upstream(request, GPT).body)
     assert isinstance(body, dict)

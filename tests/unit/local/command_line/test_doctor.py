@@ -95,6 +95,12 @@ def test_a_key_whose_provider_has_no_address(machine, examine, name, provider, l
     assert f"export {lacking}" in finding["fix"]
 
 
+@pytest.mark.parametrize(("file", "level"), [("/dev/null", "missing"), ("/nowhere", "missing"), (__file__, "ok")])
+def test_a_python_that_trusts_no_certificate(machine, examine, tmp_path, file, level):
+    found = of(examine(machine | {"SSL_CERT_FILE": file, "SSL_CERT_DIR": str(tmp_path)}), "python")
+    assert (found["level"], "trusts no certificate" in found["message"]) == (level, level == "missing")
+
+
 def test_one_mistake_is_told_once(machine, examine):
     assert len([each for each in examine(machine | {"PORT": "many"}, status=1) if each["level"] == "wrong"]) == 1
 
@@ -124,7 +130,9 @@ def test_a_database_is_looked_into_while_it_is_used(machine, examine):
     store.close()
     file = home / "haimaker.sqlite"
     with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA user_version = 99")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert "99, of a newer haimaker" in of(examine(machine, status=1), "database")["message"]
     file.write_bytes(b"\0" * 100 + file.read_bytes()[100:])
     assert ".recover" in of(examine(machine, status=1), "database")["fix"]
 
