@@ -26,7 +26,7 @@ from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import replace
 from haimaker.upstream.shares import Shares
 
-from .connections import MAX_CONNECTIONS, Connections, Waiting
+from .connections import MAX_CONNECTIONS, Connections, Waiting, listen
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
 from .processors import OwnProcessor
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
@@ -34,7 +34,6 @@ from .response_writer import EarlyHead, send_piece, takes_chunks, write
 from .turns import reporting, short_turns
 from .waits import limit_reads, limit_writes
 
-BACKLOG = 512
 GRACE_S = 5.0
 """How long a stopping server waits for requests that are under way."""
 FAREWELL_S = 1.0
@@ -97,7 +96,7 @@ class Server:
         self._origins, self._proxies = origins, proxies
         self._mistakes = mistakes or Mistakes(0)
         self._huge = huge or Shares("requests of more than a megabyte are being answered", total=64, each=32)
-        self._listener = _listen(host, port)
+        self._listener = listen(host, port)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._wake: socket.socket | None = None
@@ -349,25 +348,6 @@ def _report(error: Exception, request_id: str) -> None:
     """Names the kind of the failure only: its text can quote a request."""
     with suppress(OSError, ValueError):  # a log that can't be written is no reason to fail
         print(f"haimaker: unexpected {type(error).__name__} in request {request_id}", file=sys.stderr, flush=True)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """At the first of a name's addresses that this machine has, an IPv4 one if there is one. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    *others, last = sorted(found, key=lambda each: each[0] != socket.AF_INET)
-    for family, kind, protocol, _, address in (*others, last):
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            if address == last[4] or error.errno != errno.EADDRNOTAVAIL:  # one that is in use is no reason to be elsewhere
-                raise
-        else:
-            break
-    return listener
 
 
 HAS_CLOSED = getattr(select, "POLLRDHUP", 0)
