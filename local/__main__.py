@@ -26,7 +26,7 @@ from .memory import give_back_memory
 from .mistakes import Mistakes
 from .processors import OwnProcessor
 from .server import GRACE_S, Server
-from .welcome import base_url, cannot_listen, misspelt_lines, welcome
+from .welcome import base_url, cannot_listen, few_files_lines, misspelt_lines, welcome
 
 if TYPE_CHECKING:
     from haimaker.gateway import Gateway
@@ -60,6 +60,8 @@ def main() -> int:
     except SettingsError as error:
         return _fail(f"haimaker: {error}")
     is_default_key = settings.admin_key == DEFAULT_ADMIN_KEY
+    files = _allowed_files()
+    connections = min(MAX_CONNECTIONS, max(1, (files - OTHER_FILES) // 2))
     try:
         server = Server(
             settings.host,
@@ -68,11 +70,11 @@ def main() -> int:
             origins=settings.allowed_origins,
             mistakes=Mistakes(settings.mistakes_per_minute),
             proxies=tuple(map(ip_network, settings.trusted_proxies)),
-            most_connections=min(MAX_CONNECTIONS, max(1, (_allowed_files() - OTHER_FILES) // 2)),
+            most_connections=connections,
         )
     except OSError as error:
         return _fail(cannot_listen(error, settings.host, settings.port, START))
-    for line in misspelt_lines(misspelt(environment)):
+    for line in (*misspelt_lines(misspelt(environment)), *few_files_lines(files, connections)):
         print(line, file=sys.stderr)
     url = base_url(settings.host, server.port)
 

@@ -169,7 +169,7 @@ class Server:
             self._forget(connection)
 
     def _exchange(self, connection: socket.socket, peer: str, reader: RequestReader, gateway: Gateway, held: ExitStack) -> bool:
-        """One request and its answer, for which something is held; whether the connection can carry another."""
+        """Answers one request, for which something is held. Returns whether the connection can carry another."""
         request_id = new_request_id()
         head, sender = None, peer
         try:
@@ -201,7 +201,7 @@ class Server:
         return keep_alive
 
     def _arrive(self, connection: socket.socket, peer: str, head: Head, request_id: str) -> Arrival:
-        """Where a request leads, before its body is read. Raises APIError for what is not for this door."""
+        """Finds where a request leads, before its body is read. Raises APIError for what is not for this door."""
         if self._local_names_only:
             check_name(head)
         path, query = head.split_target()
@@ -264,7 +264,8 @@ class Server:
         return response
 
     def _read_whole(self, request: Request, head: Head, reader: RequestReader, held: ExitStack) -> Request:
-        """With its body. One that is large, or may be without its compression, is one of few at once. Raises APIError."""
+        """The request with its body. One that is large, or may be without its compression, is one of few at once. Raises
+        APIError."""
 
         def take_place() -> None:
             held.enter_context(self._huge.reservation(sender_of(request.headers)))
@@ -307,7 +308,7 @@ class Server:
         return too_many(over_s) if over_s else error
 
     def _crossing(self, head: Head | None, response: Response) -> Response:
-        """With what a page needs to read it."""
+        """The answer with the headers that let a web page read it."""
         allowed = cross_origin(head.headers, self._origins) if head and self._origins else {}
         return replace(response, headers={**response.headers, **allowed}) if allowed else response
 

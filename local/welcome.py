@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Addresses to listen at that are no address to go to, and one that is."""
 
+FEW_CONNECTIONS = 32
+
 DEMO_BODY = '{"model": "demo/echo", "messages": [{"role": "user", "content": "Hello"}]}'
 
 
@@ -37,6 +39,14 @@ def misspelt_lines(found: Mapping[str, str]) -> list[str]:
     return [
         f"haimaker: {name} is set, but nothing reads it." + (f" Is it {meant}?" if meant else "") for name, meant in found.items()
     ]
+
+
+def few_files_lines(files: int, connections: int) -> list[str]:
+    """A line where so few files may be open that clients will be refused for it, 503 `too_many_connections`."""
+    if connections >= FEW_CONNECTIONS:
+        return []
+    few = f"haimaker: {files} files may be open, enough for {connections} connections at once; more clients are refused."
+    return [f"{few} Raise the limit: ulimit -n 4096"]
 
 
 def cannot_listen(error: OSError, host: str, port: int, start: str = "make run") -> str:

@@ -150,13 +150,15 @@ def merged(models: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def with_newer(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """With the models that came after the snapshot, and with prices that changed after it."""
+    """With the models that came after the snapshot, prices that changed after it, and none retired that is not."""
     found = dict(rows)
     for newer in vendor_prices.NEWER:
         if newer.name not in rows and newer.like in rows:
             other = {field: value for field, value in rows[newer.like].items() if field != "deprecation_date"}
             kept = {field: value for field, value in other.items() if not (newer.rates and OF_TOKENS.search(field))}
             found[newer.name] = {**multiplied(kept, newer.factor), **(newer.rates or {}), **(newer.facts or {})}
+    for name in vendor_prices.NOT_RETIRED.keys() & found.keys():
+        found[name] = {field: value for field, value in found[name].items() if field != "deprecation_date"}
     for change in vendor_prices.CHANGES:
         for name, row in found.items():
             old = row.get("input_cost_per_token")
@@ -195,7 +197,7 @@ def is_empty(value: Any) -> bool:
 
 
 def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """With what holds for kinds of models and the source has wrong, or not at all."""
+    """The rows with what holds for kinds of models and the source has wrong, or not at all."""
     found = {}
     for name, row in rows.items():
         made, regional = dict(row), IN_REGION.fullmatch(name)
@@ -241,7 +243,7 @@ def by_resolution(rows: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def replaced(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """With the prices of the vendors' own pages in the place of the snapshot's; other facts of a model stay."""
+    """The rows with the prices of the vendors' own pages in the place of the snapshot's; other facts of a model stay."""
     ours = dict(vendor_prices.rows())
     by_size = {name.partition("#")[0] for name in ours if "#" in name}
     rows = {name: row for name, row in rows.items() if "#" not in name or name.partition("#")[0] not in by_size}

@@ -220,6 +220,13 @@ UPLIFTS = (
 )
 
 
+NOT_RETIRED: Mapping[str, str] = {
+    # The day before which it is surely served, which the snapshot has for the last one, in one place of seven.
+    "bedrock/eu.anthropic.claude-haiku-4-5-20251001-v1:0": "https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html",
+}
+"""Models that have no day of retirement, and the page that says so."""
+
+
 def images(provider: str, prices: Mapping[str, str]) -> dict[str, Rates]:
     return {f"{provider}/{name}": {"output_cost_per_image": price} for name, price in prices.items()}
 
@@ -468,7 +475,7 @@ PRICED = (
 
 
 def rows() -> Iterator[tuple[str, dict[str, object]]]:
-    """By name, as the snapshot writes them."""
+    """The rows by name, as the snapshot writes them."""
     for priced in PRICED:
         for name, rates in priced.rates.items():
             yield name, {"mode": priced.mode, **rates}

@@ -217,7 +217,8 @@ def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstrea
 
 def test_a_websocket_is_not_to_be_had(desk: Desk) -> None:
     refused = desk.ask("GET", "/responses", key=None)
-    assert (refused.status_code, refused.json()["error"]["code"]) == (426, "websocket_not_supported")
+    error = refused.json()["error"]
+    assert (refused.status_code, error["type"], error["code"]) == (426, "invalid_request_error", "websocket_not_supported")
 
 
 @pytest.mark.parametrize("path", ["/../openai/v1/responses", "/../openai/responses?api-version=preview", "/../responses"])
@@ -524,6 +525,7 @@ def test_a_response_that_its_provider_keeps_is_found_again(
         Reply.json(200, items),
         Reply.json(200, {**answer, "status": "cancelled"}),
         Reply.json(200, {"id": "resp_01", "object": "response", "deleted": True}),
+        Reply.raw(200, b"", {}),
         Reply.json(404, {"error": {"message": "resp_01 was not found", "type": "invalid_request_error"}}),
     )
     assert client.responses.retrieve(first.id, include=["reasoning.encrypted_content"]).id == first.id
@@ -531,8 +533,10 @@ def test_a_response_that_its_provider_keeps_is_found_again(
     assert list(client.responses.input_items.list(first.id, limit=3)) == []
     assert upstream.calls[-1].path.endswith("/responses/resp_01/input_items?limit=3")
     assert client.responses.cancel(first.id).status == "cancelled"
-    client.responses.delete(first.id)
-    assert upstream.calls[-1].method == "DELETE"
+    for deleted in ({"object": "response"}, {"object": "response.deleted"}):  # OpenAI's document has no body for it
+        raw = client.responses.with_raw_response.delete(first.id)
+        assert json.loads(raw.content) == {"id": first.id, "deleted": True, **deleted}
+        assert upstream.calls[-1].method == "DELETE"
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(first.id)
     wrong: Any

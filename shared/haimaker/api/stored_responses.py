@@ -234,6 +234,8 @@ def _ask(services: "Services", request: Request, record: Record, method: str, re
         return _stream(services, request, call, definition, upstream_id, pending)
     status, raw = call_once(runtime.clients, definition, call, request)
     body = read_or_none(raw)
+    if method == "DELETE" and status < 300 and not raw.strip():  # as OpenAI's own document has it
+        body = {"id": upstream_id, "object": "response.deleted", "deleted": True}
     if status >= 300 or not isinstance(body, dict):
         raise _failure(status, body)
     if method != "DELETE":

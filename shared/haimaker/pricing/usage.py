@@ -227,9 +227,9 @@ def _with_passes(counted: Usage, iterations: Any) -> Usage:
     return replace(counted, beside=tuple(beside)) if beside else counted
 
 
-def is_plausible(usage: Any) -> bool:
+def is_plausible(usage: Any, names: Sequence[str] = MAIN_COUNTS) -> bool:
     """Whether it is a usage object whose main counts, as far as it has them, can be counts of tokens."""
-    found = [usage.get(name) for name in MAIN_COUNTS] if isinstance(usage, dict) else []
+    found = [usage.get(name) for name in names] if isinstance(usage, dict) else []
     return bool(usage) and bool(found) and all(each is None or to_count({"n": each}, "n") == each for each in found)
 
 

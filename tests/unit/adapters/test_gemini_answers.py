@@ -124,7 +124,6 @@ def details(**by_kind: int) -> list[JSON]:
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": 9, "totalTokenCount": 14}, 0, 14, 0, 0),
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": 9, "totalTokenCount": 14}, 1, 5, 0, 0),
         ({"candidatesTokenCount": 7, "thoughtsTokenCount": 3}, 0, 0, 10, 3),
-        ({"promptTokenCount": 5, "candidatesTokenCount": -1, "thoughtsTokenCount": "3"}, 0, 5, 0, 0),
     ],
 )
 def test_tokens_are_counted_once(metadata: JSON, searches: int, prompt: int, completion: int, reasoning: int) -> None:
@@ -132,6 +131,7 @@ def test_tokens_are_counted_once(metadata: JSON, searches: int, prompt: int, com
     assert usage is not None
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (prompt, completion)
     assert usage["completion_tokens_details"]["reasoning_tokens"] == reasoning
+    assert to_usage({**metadata, "candidatesTokenCount": -1, "thoughtsTokenCount": "3"}, searches) is None, "it can't be"
 
 
 def test_modalities_are_parts_of_the_whole() -> None:

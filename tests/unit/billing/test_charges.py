@@ -10,12 +10,14 @@ from haimaker import adapters
 from haimaker.api.calculate import calculate_cost
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
+from haimaker.lean_dataclasses import replace
 from haimaker.models.catalog import Place
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing import usage
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.costs import cost_nanousd
+from haimaker.pricing.usage import MAIN_COUNTS
 from haimaker.providers.registry import all_providers, definition_for, get
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
@@ -30,6 +32,7 @@ IRELAND = ProviderConnection("https://bedrock-runtime.eu-west-1.amazonaws.com").
 VIRGINIA = ProviderConnection("https://bedrock-runtime.us-east-1.amazonaws.com").place
 EUROPE = ProviderConnection("https://eu.api.openai.com/v1").place
 ANYWHERE = Place()
+TOKENS = ("inputTokens", "outputTokens")
 
 
 def tried(target: str, place: Place = ANYWHERE, prices: JSON | None = None) -> Attempt:
@@ -329,3 +332,40 @@ def test_what_an_answer_cost_is_calculated_as_it_was_charged(target: str, place:
     answer = told(tried(target, place), body, streamed=False)
     found = calculate_cost(router, (), client_request({"model": target, "completion_response": answer}), 4_096)
     assert found["cost"] == to_usd(cost)
+
+
+def responded(input: int, output: int) -> JSON:
+    said = [{"type": "output_text", "text": "Hi", "annotations": []}]
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": said}
+    used = {"input_tokens": input, "output_tokens": output, "total_tokens": input + output}
+    return {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [message], "usage": used}
+
+
+def cohered(input: int, output: int) -> JSON:
+    used = {"billed_units": {"input_tokens": input, "output_tokens": output}}
+    return {"id": "c", "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}, "usage": used}
+
+
+@pytest.mark.parametrize("counts", [(-5, 5), (5, 10**14), (2.5, 5), ("5", [])], ids=["negative", "10^14", "fraction", "text"])
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("anthropic/claude-haiku-4-5", ant),
+        ("bedrock/amazon.nova-pro-v1:0", lambda *counts: {**converse(1, 1), "usage": dict(zip(TOKENS, counts, strict=True))}),
+        ("gemini/gemini-2.5-flash", lambda read, wrote: gem(promptTokenCount=read, candidatesTokenCount=wrote, totalTokenCount=7)),
+        ("openai/gpt-5-codex", lambda *counts: {**responded(1, 1), "usage": dict(zip(MAIN_COUNTS[2:], counts, strict=True))}),
+        ("cohere/command-a-03-2025", cohered),
+        ("mistral/mistral-large-latest", lambda read, wrote: oai(prompt_tokens=read, completion_tokens=wrote)),
+    ],
+    ids=["Anthropic's", "Bedrock's", "Google's", "Responses", "Cohere's", "OpenAI's"],
+)
+def test_counts_that_can_not_be_are_none_in_any_format(target: str, answer: Any, counts: tuple[Any, Any]) -> None:
+    """They are estimated then, and not free."""
+    tried_at, request = tried(target), chat_request(model=target)
+    if answer(1, 1).get("object") == "response":
+        tried_at = replace(tried_at, provider=definition_for(get("openai"), tried_at.model, "responses"))
+    read = adapters.find(request, tried_at).from_upstream
+    good, bad = (read(UpstreamBody({}, json.dumps(answer(*each)).encode()), request, tried_at).body for each in ((7, 5), counts))
+    assert usage.is_plausible(good.get("usage"))
+    assert request.read_usage(good, tried_at)
+    assert not request.read_usage(bad, tried_at)

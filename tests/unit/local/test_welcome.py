@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from local.welcome import base_url, cannot_listen, welcome
+from local.welcome import base_url, cannot_listen, few_files_lines, welcome
 
 URL = "http://127.0.0.1:8000/v1"
 
@@ -64,3 +64,12 @@ def test_cannot_listen(error, said):
     text = cannot_listen(error, "nowhere", 8000)
     assert said in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("files", "connections", "said"), [(64, 1, True), (126, 31, True), (128, 32, False), (8_192, 4_064, False)]
+)
+def test_few_files(files, connections, said):
+    text = "".join(few_files_lines(files, connections))
+    parts = [f"{files} files", f"for {connections} connections", "ulimit -n"]
+    assert [part for part in parts if part in text] == (parts if said else [])

@@ -167,6 +167,13 @@ def test_a_model_that_came_after_the_snapshot_is_as_another_one_but_for_its_pric
     assert [name for name, row in made.items() if "deprecation_date" in row] == ["openai/a"]
 
 
+@pytest.mark.parametrize("name", vendor_prices.NOT_RETIRED)
+def test_a_model_that_is_served_has_no_day_of_retirement(name: str) -> None:
+    found = catalog.find_model(*name.split("/", 1))
+    assert found is not None
+    assert found.deprecation_date is None
+
+
 @pytest.mark.parametrize("newer", vendor_prices.NEWER, ids=lambda newer: newer.name)
 def test_the_table_has_the_models_that_came_after_the_snapshot(newer: Newer) -> None:
     assert newer.source.startswith("https://")

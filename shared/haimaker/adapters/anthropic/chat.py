@@ -192,9 +192,9 @@ def usage_so_far(answer: Answer) -> JSON | None:
 
 
 def _usage(answer: Answer) -> JSON:
-    """The field `usage`; without one where the provider told none, so that it is estimated and not free."""
+    """The field `usage`; without one where the provider told none that can be, so that it is estimated and not free."""
     used = answer.used
-    if not used:
+    if not usage.is_plausible(used):
         return {}
     copied = {name: used[name] for name in counts.COPIED if isinstance(used.get(name), str | list)}
     unbilled = {"billed": False} if answer.is_refused else {}

@@ -14,7 +14,7 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media.base64_data import join_base64
-from haimaker.pricing.usage import Usage, to_count, to_openai
+from haimaker.pricing.usage import Usage, is_plausible, to_count, to_openai
 
 STOP_REASON = {
     "content_filtered": "content_filter",
@@ -28,6 +28,7 @@ STOP_REASON = {
 """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseResponse.html"""
 FAILED = frozenset({"malformed_model_output", "malformed_tool_use"})
 """With these there is no answer, or only the beginning of one."""
+MAIN_COUNTS = ("inputTokens", "outputTokens")
 SERVICE_TIERS = ("default", "flex", "priority")
 """Those that OpenAI's format knows."""
 
@@ -193,9 +194,9 @@ def blocks_of(content: list[Any]) -> Iterator[tuple[JSON, list[JSON]]]:
 
 
 def to_usage(metadata: JSON) -> JSON | None:
-    """OpenAI's usage object of an answer or of its metadata event; None where there is none."""
+    """OpenAI's usage object of an answer or of its metadata event; None where there is none that can be."""
     usage = metadata.get("usage")
-    if not isinstance(usage, dict) or not usage:
+    if not isinstance(usage, dict) or not is_plausible(usage, MAIN_COUNTS):
         return None
     read = to_count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
     written = to_count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")

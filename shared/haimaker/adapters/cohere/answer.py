@@ -149,6 +149,8 @@ def to_usage(said: Any, model_info: ModelInfo) -> JSON | None:
     if not isinstance(said, dict) or not said:
         return None
     billed, real = as_object(said.get("billed_units")), as_object(said.get("tokens"))
+    if any(each and not usage.is_plausible(each) for each in (billed, real)):
+        return None
     prompt = _count(real, "input_tokens") or _count(billed, "input_tokens")
     cached = min(_count(said, "cached_tokens"), prompt)
     tokens = Usage(input=prompt - cached, cached=cached, output=_count(real, "output_tokens") or _count(billed, "output_tokens"))

@@ -7,6 +7,7 @@ from haimaker.http.json import as_objects, as_text
 from haimaker.http.values import JSON
 from haimaker.pricing import usage
 
+MAIN_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 SERVICE_TIERS: Mapping[str, str] = {
     "standard": "default",
     "flex": "flex",
@@ -19,10 +20,10 @@ SERVICE_TIERS: Mapping[str, str] = {
 
 
 def to_usage(metadata: JSON, searches: int, asked_maps: int = 0) -> JSON | None:
-    """None where nothing was counted. `searches` are those that are billed; what they found is then not billed as prompt."""
+    """None where nothing was counted, or what can not be. `searches` are those that are billed; their finds are then no prompt."""
     prompt, total = usage.to_count(metadata, "promptTokenCount"), usage.to_count(metadata, "totalTokenCount")
     candidates, thoughts = usage.to_count(metadata, "candidatesTokenCount"), usage.to_count(metadata, "thoughtsTokenCount")
-    if not (prompt or total or candidates or thoughts):
+    if not (prompt or total or candidates or thoughts) or not usage.is_plausible(metadata, MAIN_COUNTS):
         return None
     # Some models count the thoughts among the candidates' tokens; only the total tells.
     completion = candidates if total and thoughts <= candidates and prompt + candidates == total else candidates + thoughts

@@ -114,8 +114,8 @@ class Answer:
         return self.status in ("failed", "cancelled")
 
     def chat_usage(self) -> JSON:
-        """The field `usage`; without one where none was told."""
-        if not self.usage:
+        """The field `usage`; without one where none was told, or none that can be."""
+        if not usage.is_plausible(self.usage):
             return {}
         told = usage.to_openai(usage.from_openai(self.usage, self.service_tier))
         uses = {**(told.get("server_tool_use") or {}), **self.uses}
