@@ -191,7 +191,7 @@ def request_cpu(bench: Bench) -> Iterator[Figure]:
 
 
 def throughput(bench: Bench) -> Iterator[Figure]:
-    """Of one process, and of two beside it, in turn."""
+    """Requests per second of one process, and of two beside it, in turn."""
     with TemporaryDirectory(prefix="haimaker-bench-") as home:
         environment = {**bench.gateway_environment, "HAIMAKER_HOME": home, "WORKERS": "2"}
         with Server("local", environment) as two:
@@ -248,7 +248,7 @@ def _beside_peer(bench: Bench, peer: Target) -> Iterator[Figure]:
 
 
 def slow_streams(bench: Bench) -> Iterator[Figure]:
-    """Of a gateway of its own, whose memory is only theirs."""
+    """Slow streams at a gateway of their own, so that its memory is only theirs."""
     with TemporaryDirectory(prefix="haimaker-bench-") as home:
         with Server("local", {**bench.gateway_environment, "HAIMAKER_HOME": home}) as gateway:
             direct, own = (
@@ -334,7 +334,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
 
 
 def layer_size(_: Bench) -> Iterator[Figure]:
-    """Nothing where no layer was built (`make build`)."""
+    """The size of the layer; nothing where none was built (`make build`)."""
     for package in Path(ROOT, ".aws-sam", "build").glob("*/python/haimaker"):
         megabytes = sum(file.stat().st_size for file in package.parent.rglob("*") if file.is_file()) / 1e6
         yield Figure(

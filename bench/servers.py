@@ -73,7 +73,7 @@ class Server:
         return int(self._ps("rss")) * 1024
 
     def threads(self) -> int:
-        """That it has now; 0 where the system does not say it."""
+        """The threads that it has now; 0 where the system does not say it."""
         if sys.platform != "linux":
             return 0
         return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))

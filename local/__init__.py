@@ -6,6 +6,9 @@ The package `haimaker` is the Lambda layer in `shared/`; in a clone it is put on
 import sys
 from pathlib import Path
 
+if sys.platform == "win32":  # which has neither fcntl nor fork
+    raise SystemExit("haimaker runs on Linux and macOS; on Windows in WSL 2: https://learn.microsoft.com/windows/wsl/install")
+
 _LAYER = Path(__file__).resolve().parent.parent / "shared"
 if _LAYER.is_dir():
     sys.path.insert(0, str(_LAYER))

@@ -89,7 +89,7 @@ def render() -> str:
 
 
 def _methods(methods: dict[str, str], for_pages: bool) -> dict[str, str]:
-    """With what else may be asked there: the function says what it thinks of it."""
+    """The methods of a path, with one for all others: the function says what it thinks of those."""
     if not for_pages:
         return methods
     if len({*methods.values()}) > 1:  # not ANY beside one of them, which `sam local` does not see then

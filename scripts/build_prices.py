@@ -197,7 +197,7 @@ def is_empty(value: Any) -> bool:
 
 
 def corrected(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """With what holds for kinds of models and the source has wrong, or not at all."""
+    """The rows with what holds for kinds of models and the source has wrong, or not at all."""
     found = {}
     for name, row in rows.items():
         made, regional = dict(row), IN_REGION.fullmatch(name)
@@ -243,7 +243,7 @@ def by_resolution(rows: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def replaced(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """With the prices of the vendors' own pages in the place of the snapshot's; other facts of a model stay."""
+    """The rows with the prices of the vendors' own pages in the place of the snapshot's; other facts of a model stay."""
     ours = dict(vendor_prices.rows())
     by_size = {name.partition("#")[0] for name in ours if "#" in name}
     rows = {name: row for name, row in rows.items() if "#" not in name or name.partition("#")[0] not in by_size}

@@ -47,7 +47,8 @@ def definition(name: str, module: str) -> Provider:
 
 
 def variables(provider: Provider) -> tuple[str, ...]:
-    """Those without any of which a provider is off, unless its calls are signed; none for one that needs no credentials."""
+    """The variables of which one turns a provider on; none for one that needs no credentials. One whose calls are signed needs
+    none."""
     prefix, auth = provider.name.upper(), provider.auth
     if provider.offline:
         return ()

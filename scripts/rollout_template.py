@@ -23,8 +23,8 @@ FUNCTION_IN_ADDRESS = re.compile(r"\$\{(\w+Function)\.Arn\}(?=/(response-streami
 
 
 def with_rollout(template: JSON, rollout: str, digest: str) -> JSON:
-    """Of a template before SAM translates it. Lambda publishes a version only of a function that changed, so the `digest` of the
-    stack's settings is in the functions' descriptions: a setting that changed is a release."""
+    """A template with versions, before SAM translates it. Lambda publishes a version only of a function that changed, so the
+    `digest` of the stack's settings is in the functions' descriptions: a setting that changed is a release."""
     resources = {**template["Resources"]}
     names = [name.removesuffix(PERMISSION) for name in resources if name.endswith(PERMISSION)]
     for name in names:

@@ -23,7 +23,8 @@ NOT_RESTORED = (
 
 
 def tables_template(template: JSON, *, restored: bool = False) -> JSON:
-    """Of the translated template: with its parameters, so that the next deployment finds what it would of a stack of its own."""
+    """The tables of the translated template, with its parameters, so that the next deployment finds what it would of a stack of its
+    own."""
     resources = {name: {**template["Resources"][name]} for name in TABLES}
     for table in resources.values():
         table["Properties"] = {

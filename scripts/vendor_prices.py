@@ -475,7 +475,7 @@ PRICED = (
 
 
 def rows() -> Iterator[tuple[str, dict[str, object]]]:
-    """By name, as the snapshot writes them."""
+    """The rows by name, as the snapshot writes them."""
     for priced in PRICED:
         for name, rates in priced.rates.items():
             yield name, {"mode": priced.mode, **rates}

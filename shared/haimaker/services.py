@@ -51,7 +51,7 @@ class Runtime(NamedTuple):
 
 @dataclass(slots=True)
 class Services:
-    """Of one process, or one environment of a function."""
+    """What every operation works with, in one process or one environment of a function."""
 
     settings: Settings
     store: Store
@@ -123,7 +123,7 @@ class Services:
         return Runtime(router, clients, planner, current_table())
 
     def places(self) -> Mapping[str, Place]:
-        """Where the providers that are on are; of none where the credentials can't be read."""
+        """The places of the providers that are on; none where the credentials can't be read."""
         try:
             return _places(self.credentials.current())
         except APIError:

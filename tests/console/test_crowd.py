@@ -3,19 +3,23 @@ all of that; a view asks for a page of it, never for all."""
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 
 from haimaker.accounts.keys import account_id_of
+from haimaker.api import console as console_package
 from tests.console import crowd
 from tests.console.conftest import Console, open_console
 from tests.console.crowd import Crowd
+from tests.console.test_pages import VIEWS
 from tests.contract.money_support import ADMIN, serving
 from tests.support.fake_upstream import FakeUpstream
 from tests.support.openai_wire import plays_openai
 
+PAGE = Path(console_package.__file__).parent / "page"
 MOST_ROWS, MOST_BYTES = 130, 250_000
 """Of a view, and of an answer that it is given."""
 
@@ -75,7 +79,7 @@ def spend(tab: Tab) -> None:
     page.get_by_role("button", name="Requests", exact=True).click()
     expect(page.get_by_role("heading", name="Requests by key and day")).to_be_visible()
     page.get_by_role("button", name="90 days").click()
-    assert page.url.endswith("#/spend?by=key&days=90")
+    assert page.url.endswith("#/spend?by=key&days=90&measure=requests")
     page.get_by_role("button", name="Spend", exact=True).click()
 
 
@@ -227,13 +231,26 @@ def playground(tab: Tab) -> None:
 TEAMS, END_USERS = payers_of("Teams", "team", "teams", 10), payers_of("End users", "user", "end users", 1)
 
 
-@pytest.mark.parametrize(
-    "look", [spend, keys, TEAMS, END_USERS, requests, batches, providers, routing, changes, models, playground],
-    ids=lambda look: look.__name__.replace(" ", "-"),
+LOOKS = (
+    ("spend", spend), ("keys", keys), ("payers", TEAMS), ("payers", END_USERS), ("requests", requests), ("batches", batches),
+    ("providers", providers), ("routing", routing), ("audit", changes), ("models", models), ("playground", playground),
 )  # fmt: skip
-def test_a_view_shows_searches_and_pages(tab: Tab, look: Callable[[Tab], None]) -> None:
+"""By the view's name in the address."""
+
+
+def test_each_view_is_looked_at() -> None:
+    """Here with few keys and with many, and by axe-core: a new view has to be put into both."""
+    [listed] = re.findall(r"^const VIEWS = \{\n(.*?)^\};", (PAGE / "app.js").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    names = re.findall(r"^  (\w+): \[", listed, re.MULTILINE)
+    assert list(dict.fromkeys(view for view, _ in LOOKS)) == names
+    assert list(VIEWS) == names
+
+
+@pytest.mark.parametrize(("view", "look"), LOOKS, ids=[look.__name__.replace(" ", "-") for _, look in LOOKS])
+def test_a_view_shows_searches_and_pages(tab: Tab, view: str, look: Callable[[Tab], None]) -> None:
     tab.large.clear()
     look(tab)
+    assert re.search(rf"#/{view}(\?|$)", tab.page.url)
     expect(tab.page.locator(".loading, [aria-busy=true]")).to_have_count(0)
     assert tab.page.locator("main table").first.locator("tbody > tr").count() <= MOST_ROWS
     assert tab.large == []

@@ -301,6 +301,32 @@ def test_a_teams_administrator_sees_its_team_and_nothing_else(desk: Desk, team: 
     assert {row["key"] for row in get("/refusals").get("data", [])} <= {team["boss_id"]}
 
 
+def test_a_teams_administrator_sees_the_requests_of_all_its_keys(desk: Desk, team: dict[str, str]) -> None:
+    for name in ("boss", "member", "stranger"):
+        assert desk.chat(team[name], "demo/echo").status_code == 200
+        desk.settled(team[name])
+    own, member, stranger = (team[f"{name}_id"] for name in ("boss", "member", "stranger"))
+
+    def keys_of(query: str, by: str = "boss") -> set[str]:
+        return {row["key"] for row in desk.ask("GET", f"/spend/logs?{query}", key=team[by]).json()["data"]} & made
+
+    made = {own, member, stranger}
+
+    assert keys_of("team=led") == keys_of("team_id=led&sort_by=spend") == {own, member}
+    assert keys_of("") == keys_of(f"team=led&key={own}") == {own}
+    assert keys_of(f"team=led&key={member}") == {member}
+    assert keys_of("team=other") == keys_of("team=led", "stranger") == set()
+    assert keys_of("team=other", "stranger") == {stranger}
+    desk.admin("/team/update", team_id="led", team_alias="The led")
+    [row] = desk.ask("GET", "/spend/report?group_by=team", key=team["boss"]).json()["data"]
+    assert (row["team"], row["team_alias"]) == ("led", "The led")
+    rows = desk.ask("GET", "/spend/report?group_by=team").json()["data"]
+    assert {row["team"]: row["team_alias"] for row in rows}.items() >= {"led": "The led", "other": None}.items()
+    listed = desk.ask("GET", "/key/list?return_full_object=true").json()["keys"]
+    assert {row["team_alias"] for row in listed if row["team_id"] == "led"} == {"The led"}
+    assert {row["team_alias"] for row in listed if row["team_id"] != "led"} == {None}
+
+
 def test_a_teams_administrator_needs_a_team(desk: Desk) -> None:
     assert desk.ask("POST", "/key/generate", {"role": "team_admin"}).status_code == 400
 

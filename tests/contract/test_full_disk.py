@@ -103,11 +103,11 @@ def no_file_grows() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_lines_of_a_batch_that_were_answered_are_not_asked_again(tmp_path, upstream, soon, monkeypatch) -> None:
+def test_lines_of_a_batch_that_were_answered_are_not_asked_again(tmp_path, soon, monkeypatch) -> None:
     monkeypatch.setattr(journal, "NO_ROOM_PAUSE_S", 0.05)
     monkeypatch.setattr(run, "TELLS_EVERY_S", 0.1)
     monkeypatch.setattr(runner, "FIRST_PAUSE_S", 0.05)
-    with serving(tmp_path, upstream, **sdk_support.environment(upstream, tmp_path)) as desk:
+    with FakeUpstream() as upstream, serving(tmp_path, upstream, **sdk_support.environment(upstream, tmp_path)) as desk:
         key, gate = desk.key(max_budget=5), upstream.gate()
         upstream.answers(Reply.json(200, completion(usage=usage(10, 5))).after(gate))
         client = openai.OpenAI(base_url=desk.url, api_key=key, max_retries=0)

@@ -217,7 +217,8 @@ def test_errors_are_openais(client: openai.OpenAI, desk: Desk, key: str, upstrea
 
 def test_a_websocket_is_not_to_be_had(desk: Desk) -> None:
     refused = desk.ask("GET", "/responses", key=None)
-    assert (refused.status_code, refused.json()["error"]["code"]) == (426, "websocket_not_supported")
+    error = refused.json()["error"]
+    assert (refused.status_code, error["type"], error["code"]) == (426, "invalid_request_error", "websocket_not_supported")
 
 
 @pytest.mark.parametrize("path", ["/../openai/v1/responses", "/../openai/responses?api-version=preview", "/../responses"])

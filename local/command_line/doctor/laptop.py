@@ -133,7 +133,7 @@ def own_names(context: Context) -> Iterator[Finding]:
 
 
 def provider_keys(context: Context) -> Iterator[Finding]:
-    """Which providers are on, by name, at the gateway that runs, else as it would be started here; a key is never shown."""
+    """The names of the providers that are on, at the gateway that runs, else as it would be started here; a key is never shown."""
     on = _settings(context).access
     environment = context.environment
     if (running := _on_at_gateway(context)) is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from haimaker.accounts import keys as auth
 from haimaker.accounts.errors import check_usable
 from haimaker.api import uploads
-from haimaker.http.errors import APIError, AuthenticationError, NotFoundError
+from haimaker.http.errors import AuthenticationError, BadRequestError, NotFoundError
 from haimaker.http.responses import json_response
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, Request, Response
@@ -287,7 +287,7 @@ def _token_count_handler(operation: str, **fields: str) -> Handler:
 def _no_socket(services: "Services", request: Request) -> Response:
     """Clients try a WebSocket first, and fall back at once to the ordinary way where they are told so."""
     message = "This gateway has no WebSocket: send POST /v1/responses."
-    raise APIError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
+    raise BadRequestError(message, status=426, code="websocket_not_supported", headers={"upgrade": "HTTP/1.1"})
 
 
 _CHANGES: Mapping[str, Handler] = {

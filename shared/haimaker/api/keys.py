@@ -5,7 +5,7 @@ https://docs.litellm.ai/docs/proxy/virtual_keys
 
 import time
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from haimaker.accounts import aliases
@@ -146,7 +146,17 @@ def list_keys(store: Store, caller: Account, request: Request) -> JSON:
         require_reader(caller)
     query, full = read_account_query(request.query), read_flag(request, "return_full_object")
     find = partial(find_visible, store, caller, query)
-    return to_page("keys", find, request, lambda balance: to_json(balance) if full else _token_id(balance.account))
+    team_alias = cache(partial(_alias_of_team, store))  # a page has few teams
+
+    def to_row(balance: Balance) -> JSON:
+        return {**to_json(balance), "team_alias": team_alias(balance.account.team_id)}
+
+    return to_page("keys", find, request, to_row if full else lambda balance: _token_id(balance.account))
+
+
+def _alias_of_team(store: Store, team_id: str | None) -> str | None:
+    team = store.get(TEAM.account_id(team_id)) if team_id else None
+    return team.account.alias if team else None
 
 
 def install_admin(store: Store, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from haimaker.accounts.errors import check_usable, leads, may_see, require_reader, sees_all
-from haimaker.accounts.kinds import KEY
+from haimaker.accounts.kinds import KEY, TEAM, AccountKind
 from haimaker.api import account_admin, keys
 from haimaker.api.account_admin import get_account, to_iso_time, whole_number
 from haimaker.api.account_filters import check_known
@@ -44,15 +44,21 @@ OF_BATCHES = ("batch", "batch_line", "custom_id", "asked_before")
 """Fields that only the records of a batch's lines have."""
 
 
+NAMED: Mapping[By, AccountKind] = {"key": KEY, "team": TEAM}
+"""What is told of an account by its alias as well."""
+
 SPAN = ("start_date", "end_date")
 OF_REPORTS, OF_KEYS, OF_ONE = (*SPAN, "group_by", "key", "api_key", "keys", "top"), ("limit",), ("id",)
 """The query parameters of each."""
 
 
 def logs(store: Store, caller: Account, request: Request) -> JSON:
-    """GET /spend/logs: records, newest first. Raises BadRequestError, PermissionDeniedError."""
+    """GET /spend/logs: records, newest first; of a team that the caller leads, those of all its keys. Raises BadRequestError,
+    PermissionDeniedError."""
     account_id = _account_filter(store, caller, request)
     page, wanted = Page.from_request(request, has_costs=True), Filter.from_request(request)
+    if not _asked_key(request) and leads(caller, wanted.wanted.get("team")):
+        account_id = None  # those of all its keys, by what their records have
     span = DateRange.from_request(request, time.time(), everything=account_id is not None)
     if request_id := request.query.get("request_id"):
         one = store.record(request_id)
@@ -104,7 +110,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     if by == "team" and leads(caller, caller.team_id):
         whose = None if account_id == caller.id else account_id
         rows: Sequence[Total] = [row for row in _totals(store, by, first_day, last_day, whose) if row.name == caller.team_id]
-        whole, names = rows, {}
+        whole, names = rows, _named_accounts(store, rows, by)
     elif asked is not None:
         rows = sorted(
             (row for one in asked for row in _totals(store, by, first_day, last_day, one)), key=lambda row: (row.day, row.name)
@@ -119,7 +125,7 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
         with bounded_sums():
             rows, others["others"] = store.sums(by, first_day, last_day, daily=daily, top=top)
         whole = _totals(store, "day", first_day, last_day, None)
-        names = _named_accounts(store, rows) if by == "key" else {}
+        names = _named_accounts(store, rows, by)
     if top is None:
         others = {}
     elif by == "day":
@@ -139,11 +145,18 @@ def report(store: Store, caller: Account, request: Request) -> JSON:
     }
 
 
-def _named_accounts(store: Store, rows: Sequence[Total]) -> dict[str, Account]:
-    """The accounts by whose ids rows are named."""
+def _named_accounts(store: Store, rows: Sequence[Total], by: By) -> dict[str, Account]:
+    """The keys and teams that rows are named by, as rows name them."""
+    kind = NAMED.get(by)
+    if kind is None:
+        return {}
     named = {row.name for row in rows if row.name}
-    found = map(store.get, named) if len(named) <= MAX_NAMED else account_admin.find_all(store, AccountQuery(KEY.name))
-    return {balance.account.id: balance.account for balance in found if balance}
+    if len(named) <= MAX_NAMED:
+        found = [store.get(name if by == "key" else kind.account_id(name)) for name in named]
+    else:
+        found = [*account_admin.find_all(store, AccountQuery(kind.name))]
+    accounts = [balance.account for balance in found if balance]
+    return {account.id if by == "key" else account.id.partition("#")[2]: account for account in accounts}
 
 
 def _asked_keys(store: Store, caller: Account, request: Request, account_id: str | None) -> list[str] | None:
@@ -208,7 +221,7 @@ def _account_filter(store: Store, caller: Account, request: Request) -> str | No
     """The account whose records the caller may see: its own, the one that `key` names where the caller may see that one, or all
     (None) for an administrator."""
     check_usable(caller, time.time())
-    key = request.query.get("key") or request.query.get("api_key")
+    key = _asked_key(request)
     account_id = keys.account_id_for(key) if key else None
     if account_id not in (None, caller.id) and not sees_all(caller):
         balance = store.get(account_id) if account_id and leads(caller, caller.team_id) else None
@@ -216,6 +229,10 @@ def _account_filter(store: Store, caller: Account, request: Request) -> str | No
             require_reader(caller)
         return account_id
     return account_id if sees_all(caller) else caller.id
+
+
+def _asked_key(request: Request) -> str | None:
+    return request.query.get("key") or request.query.get("api_key")
 
 
 def _page(rows: Sequence[Record], cursor: str | None) -> JSON:
@@ -263,6 +280,8 @@ def _totals_row(total: Total, by: By, accounts: Mapping[str, Account], *, daily:
         row |= {"key": total.name.partition("#")[2] or None, "key_alias": account.alias if account else None}
     elif by != "day":
         row |= {by: total.name or None}
+    if by == "team":
+        row["team_alias"] = accounts[total.name].alias if total.name in accounts else None
     return row | _amounts([total])
 
 

@@ -5,7 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-8.4, …/rfc7694: who refuses a c
 
 import zlib
 
-from haimaker.http.errors import APIError, BadRequestError, RequestTooLargeError
+from haimaker.http.errors import BadRequestError, RequestTooLargeError
 from haimaker.http.values import Request
 from haimaker.lean_dataclasses import replace
 
@@ -24,7 +24,7 @@ def decode_body(request: Request) -> Request:
     if coding not in GZIP:
         message = f"The body's content-encoding is {coding[:64]!r}; send it as gzip, or as it is."
         headers = {"accept-encoding": "gzip, identity"}
-        raise APIError(message, status=415, code="unsupported_content_encoding", headers=headers)
+        raise BadRequestError(message, status=415, code="unsupported_content_encoding", headers=headers)
     reader = zlib.decompressobj(ZLIB_OF_GZIP)
     try:
         body = reader.decompress(request.body, MAX_BYTES + 1)

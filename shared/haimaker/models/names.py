@@ -46,6 +46,7 @@ def canonical(provider: str, model: str, *, dated: bool = False) -> str:
     name = model.strip().lower().removeprefix(f"{provider}/")
     if name.startswith("ft:"):
         name = name.split(":")[1]
+    name = name.partition("#")[0]  # what follows is a deployment of it, at Fireworks
     name = name.rstrip("/").removesuffix("/community").rpartition("/")[2] or name
     labels = LABELS.match(name)
     if labels:

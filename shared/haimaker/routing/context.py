@@ -39,6 +39,8 @@ class RoutingContext:
     """Whether the request has functions, beside which some models think at another of their provider's endpoints."""
     auto_routed: bool = False
     """Whether the gateway chose the model, and so has to exclude targets that can't do what is required."""
+    auto_fallbacks: bool = False
+    """Whether the gateway chose the fallbacks as well, so that nobody has named any."""
 
     @property
     def seed_or_id(self) -> str:

@@ -98,7 +98,7 @@ class Planner:
             choice = self.auto_service().choose(routing_request.asked, key, context, routing_request.tags, definition)
             name = choice.model
             if context.preferences.fallbacks is None:
-                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others))
+                context = replace(context, preferences=replace(context.preferences, fallbacks=choice.others), auto_fallbacks=True)
         plan = self._within_budget(self.router.plan(name, context), routing_request.asked, name, billed, affordable)
         if len(plan.attempts) > 1:
             self.health.breaker.refresh(routing_request.now_s)

@@ -23,6 +23,8 @@ MAX_PLANS, MAX_NAME = 256, 256
 """How many plans are kept, and how long names of models are for which there are any."""
 Ranked = list[tuple[Target, str]]
 """Targets, best first, each with the reason for its place in words."""
+NAMED, NEXT_OF_AUTO = "that the request or its key names", "after the choice of haimaker/auto"
+"""Why a model is a fallback that is none of its route's."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Router(TargetResolver):
         first, for_long_prompts, for_refused_prompts = lists = [_AttemptList(self, context) for _ in range(3)]
         first.add(f"target of {model!r}", self._rank_targets(route, context))
         if preferences.falls_back:
-            first.fall_back("fallback", preferences.fallbacks, route.fallbacks)
+            named = NEXT_OF_AUTO if context.auto_fallbacks else NAMED
+            first.fall_back("fallback", preferences.fallbacks, route.fallbacks, named)
             for_long_prompts.fall_back(
                 "for a prompt that is too long", preferences.context_window_fallbacks, route.context_window_fallbacks
             )
@@ -166,13 +169,11 @@ class _AttemptList:
             self.reasons[name] = f"{role}{': ' if why else ''}{why}{note}"
             self.attempts.append(self.build_attempt(name, target.timeouts))
 
-    def fall_back(self, role: str, preferred: Sequence[str] | None, route: Sequence[str]) -> None:
+    def fall_back(self, role: str, preferred: Sequence[str] | None, route: Sequence[str], named: str = NAMED) -> None:
         """Adds the fallbacks that the client or its key names, else those of the route."""
         for name in route if preferred is None else preferred:
-            self.add(
-                role if preferred is None else f"{role} that the request names",
-                self.router.rank_fallback_targets(name, self.context),
-            )
+            ranked = self.router.rank_fallback_targets(name, self.context)
+            self.add(role if preferred is None else f"{role} {named}", ranked)
 
     def build_attempt(self, target: str, timeouts: AttemptTimeouts) -> Attempt:
         context, model = self.context, target.partition("/")[2]

@@ -165,7 +165,7 @@ def _circuit_breaker(table: TomlTable) -> CircuitBreakerSettings:
 
 
 def _redaction(table: TomlTable) -> Redaction:
-    """Which kinds are taken out of content that is kept: all, unless `redact` names some; and patterns of the deployer's own."""
+    """What is taken out of content that is kept: all kinds, unless `redact` names some, and patterns of the deployer's own."""
     names = table.get_strs("redact", pattern="|".join(BUILT_IN), example=next(iter(BUILT_IN))) if "redact" in table.own else None
     patterns = TomlTable((*table.place, "patterns"), table.pop("patterns", {}))
     return Redaction(

@@ -119,9 +119,9 @@ class Shards:
         return self.with_rest(main) if main else []
 
     def find_room(self, items: Sequence[Item], reservation: Reservation, reason: DenialReason, home: int) -> int | None:
-        """Where a request finds what its own shard lacks: there, after half of what the richest has was moved to it, as long as all
-        together have plenty. Else at the shard that lacks the least, which gets what is missing from the others: all who find too
-        little choose the same one, where each serving its own would take from the others what these just took."""
+        """The shard that has what a request's own one lacks: its own, after half of what the richest has was moved to it, as long
+        as all together have plenty. Else at the shard that lacks the least, which gets what is missing from the others: all who
+        find too little choose the same one, where each serving its own would take from the others what these just took."""
         now_s = reservation.now_s
         needs = {"money": reservation.amount_nanousd, "slots": 1, "requests": 1, "tokens": reservation.tokens}
         left = [_left(item, now_s) for item in items]

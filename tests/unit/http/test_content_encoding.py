@@ -49,5 +49,5 @@ CODES = {400: "invalid_content_encoding", 413: "request_too_large", 415: "unsupp
 def test_what_is_no_gzip_or_too_large_is_refused(coding: str, make: Callable[[], bytes], status: int) -> None:
     with pytest.raises(APIError) as raised:
         decode_body(sent(coding, make()))
-    assert (raised.value.status, raised.value.code) == (status, CODES[status])
+    assert (raised.value.status, raised.value.type, raised.value.code) == (status, "invalid_request_error", CODES[status])
     assert (raised.value.headers.get("accept-encoding") == "gzip, identity") == (status == 415)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -172,3 +173,9 @@ def test_a_home_that_can_not_be_made_is_no_reason_to_fail_there(tmp_path, monkey
     monkeypatch.setenv("TMPDIR", "")
     keep_temporary_files(Path("/dev/null/home"), [])
     assert os.environ["TMPDIR"] == ""
+
+
+def test_windows_is_told_where_it_runs(monkeypatch):
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(SystemExit, match="on Windows in WSL 2"):
+        runpy.run_path(str(ROOT / "local" / "__init__.py"))

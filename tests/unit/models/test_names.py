@@ -49,6 +49,7 @@ from haimaker.models.names import canonical
         ("databricks", "databricks-kimi-k2-7", "kimi-k2.7"),
         ("fireworks_ai", "accounts/fireworks/models/glm-5p2-fast", "glm-5.2-fast"),
         ("fireworks_ai", "accounts/fireworks/models/deepseek-v4p1-flash-1017", "deepseek-v4.1-flash-1017"),
+        ("fireworks_ai", "accounts/fireworks/models/kimi-k3p1-pro#accounts/me/deployments/d1", "kimi-k3.1-pro"),
         ("bedrock", "us.meta.llama3-3-70b-instruct-v1:0", "llama3.3-70b-instruct"),
         ("azure_ai", "grok-4-20-non-reasoning", "grok-4.20-non-reasoning"),
         ("xai", "grok-4-0709", "grok-4-0709"),

@@ -116,3 +116,21 @@ def test_what_was_simulated_happens(gateway: Gateway, body: JSON, about: dict[st
     tried = [attempt["target"] for attempt in record.detail["attempts"]]
     assert tried == [attempt["target"] for attempt in simulated["attempts"]][: len(tried)]
     assert record.detail.get("auto_routed_model") == (simulated["auto"] or {}).get("auto_routed_model")
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "why"),
+    [
+        ({"model": "haimaker/auto"}, {}, "fallback after the choice of haimaker/auto"),
+        ({"model": "haimaker/auto", "fallbacks": ["demo/count"]}, {}, "fallback that the request or its key names"),
+        ({"model": "demo/echo", "fallbacks": ["demo/count"]}, {}, "fallback that the request or its key names"),
+        ({"model": "demo/echo"}, {"router_settings": {"fallbacks": ["demo/count"]}}, "fallback that the request or its key names"),
+    ],
+)
+def test_a_fallback_says_who_names_it(gateway: Gateway, body: JSON, key: JSON, why: str) -> None:
+    token = auth.new_key()
+    assert gateway.store.put(Account(auth.account_id_of(token), "k", 0, routing=key))
+    messages = [{"role": "user", "content": "Hi"}]
+    _, simulated = asked(gateway, "route_simulate", token, {"request": {**body, "messages": messages}}, "")
+    others = [attempt["why"] for attempt in simulated["attempts"] if not attempt["why"].startswith("target of")]
+    assert set(others) == {why}

@@ -76,7 +76,7 @@ def function(identifier: str, name: str = "get_weather", arguments: str = "{}") 
             },
         ),
         (
-            {"tools": [PATCH, {"type": "namespace", "name": "web", "description": "The web.", "tools": [WEATHER]}]},
+            {"tools": [PATCH, {"type": "namespace", "name": "web", "tools": [WEATHER]}]},
             {
                 "tools": [
                     {

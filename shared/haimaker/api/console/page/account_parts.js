@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { meter } from "./chart.js";
-import { count, moment, percent, usd } from "./format.js";
+import { counted, moment, percent, usd } from "./format.js";
 import { badge, searchField } from "./parts.js";
 
 const ORDERS = [["created_at", "Newest"], ["spend", "Spend"], ["used", "Budget used"], ["key_alias", "Name"]];
@@ -53,13 +53,13 @@ export function budget(account) {
 
 export function limitsOf(account) {
   const limits = [
-    [account.rpm_limit, "requests/min"],
-    [account.tpm_limit, "tokens/min"],
-    [account.max_parallel_requests, "at once"],
+    [account.rpm_limit, "request", "/min"],
+    [account.tpm_limit, "token", "/min"],
+    [account.max_parallel_requests, "request", " at once"],
   ].filter(([limit]) => limit != null);
   const models = account.models ?? [];
   const limited = Object.entries(account.model_max_budget ?? {}).slice(0, 4);
-  return html`${limits.map(([limit, unit]) => html`<span class="line">${count(limit)} ${unit}</span>`)}
+  return html`${limits.map(([limit, unit, per]) => html`<span class="line">${counted(limit, unit)}${per}</span>`)}
     ${limited.map(([model, { budget_limit }]) => html`<span><code>${model}</code> ${usd(account.model_spend[model])} of ${usd(budget_limit)}</span>`)}
     ${models.slice(0, 4).map((model) => html`<code>${model}</code>`)}${models.length > 4 ? html`<small>and ${models.length - 4} more</small>` : nothing}
     ${limits.length || limited.length || models.length ? nothing : html`<small>none</small>`}`;

@@ -19,6 +19,8 @@ const KEY = "haimaker.key";
 const GENERATES = "haimaker.playground";
 const CONVERSATION = "haimaker.conversation";
 const TOLD_MS = 4_000;
+/** A longer text stays for longer. */
+const LETTER_MS = 70;
 
 /** Views by their name in the address, some for administrators only. Each is made once per session; it has `open(params)` and `show()`. */
 const VIEWS = {
@@ -117,7 +119,7 @@ class App {
   #part() {
     if (this.mayChange) return "administrator";
     if (this.leadsTeam) return `administers ${this.me.team_id}`;
-    return this.isAdmin ? "sees all, changes nothing" : "its own part";
+    return this.isAdmin ? "viewer" : "its own part";
   }
 
   async leave() {
@@ -167,7 +169,7 @@ class App {
     setTimeout(() => {
       if (this.#told === text) this.#told = "";
       this.draw();
-    }, TOLD_MS);
+    }, Math.max(TOLD_MS, text.length * LETTER_MS));
   }
 
   /** Shows `content`, a function, in a dialog, until `close`; one that `stays` is not closed by Escape. */

@@ -30,7 +30,7 @@ export function audit(app) {
 
   const line = (event) => html`<tr>
     <td class="line" data-label="Time">${moment(event.updated_at)}</td>
-    <td class="title">${event.changed_by}</td>
+    <td data-label="Who">${event.changed_by}</td>
     <td data-label="What"><span>${badge(KINDS[event.action], event.action)} ${event.table_name} <a href="#/audit?object_id=${encodeURIComponent(event.object_id)}">${event.object_name ?? `${event.object_id.slice(0, 12)}`}</a></span></td>
     <td data-label="Change"><span class="limits">${Object.keys({ ...event.before_value, ...event.updated_values }).map((name) => change(name, event))}</span></td>
   </tr>`;

@@ -1,7 +1,7 @@
 /* All that a view asks for as CSV, page by page. `haimaker export` has as many as there are. */
 
 import { html } from "./vendor/lit-html/lit-html.js";
-import { count } from "./format.js";
+import { count, counted } from "./format.js";
 
 const MOST = 50_000;
 /** With these a spreadsheet takes a text for a formula: https://owasp.org/www-community/attacks/CSV_Injection */
@@ -33,7 +33,7 @@ export function exporter(app, file, columns, pages) {
         if (found.length >= MOST) break;
       }
       save(file, toCsv(columns, found));
-      app.tell(found.length >= MOST ? `${count(found.length)} are saved; haimaker export has all.` : `${count(found.length)} are saved.`);
+      app.tell(found.length >= MOST ? `${count(found.length)} are saved; haimaker export has all.` : `${counted(found.length, "row")} ${found.length === 1 ? "is" : "are"} saved.`);
     } catch (error) {
       app.tell(error.message);
     }

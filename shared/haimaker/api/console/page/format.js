@@ -26,6 +26,11 @@ export function count(number) {
   return number == null ? "–" : wholes.format(number);
 }
 
+/** `1 key`, `2 keys`. */
+export function counted(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
 export function short(number) {
   return number == null ? "–" : number < 10_000 ? wholes.format(number) : compact.format(number);
 }

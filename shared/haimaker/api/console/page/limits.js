@@ -43,14 +43,17 @@ const KINDS = {
   budgets: byModel(({ budget_limit, time_period }) => `${budget_limit}${time_period ? ` / ${time_period}` : ""}`, readBudget),
   counts: byModel(String, Number),
   time: { pattern: `${TIME_PATTERN}|[1-9][0-9]?mo`, told: (value) => value ?? "", read: (text) => text },
+  team: { list: "teams", told: (value) => value ?? "", read: (text) => text },
   list: { told: (value) => (value ?? []).join(", "), read: (text) => text.split(",").map((part) => part.trim()).filter(Boolean) },
 };
+
+export const labels = (fields) => Object.fromEntries(Object.entries(fields).map(([name, [label]]) => [name, label]));
 
 /** The fields as they are in `account`, or empty. */
 function inputs(fields, account = {}) {
   return Object.entries(fields).map(([name, [label, kind, hint]]) => {
-    const { type = "text", step, pattern = ".*", told } = KINDS[kind];
-    return field(label, html`<input name=${name} type=${type} min="0" step=${step ?? "any"} pattern=${pattern} autocomplete="off" .value=${told(account[name])}>`, hint);
+    const { type = "text", step, pattern, list, told } = KINDS[kind];
+    return field(label, html`<input name=${name} type=${type} min="0" step=${step ?? "any"} pattern=${pattern ?? ".*"} title=${pattern ? hint : nothing} list=${list ?? nothing} autocomplete="off" .value=${told(account[name])}>`, hint);
   });
 }
 

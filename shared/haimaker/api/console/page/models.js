@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { perMillion, short } from "./format.js";
-import { Loaded, badge, empty, heading } from "./parts.js";
+import { Loaded, badge, empty, heading, note } from "./parts.js";
 
 const SHOWN = 100;
 /** What a table has room for. */
@@ -17,22 +17,33 @@ const SORTS = {
   context: ["Context", (model) => -(model.max_input_tokens ?? 0)],
 };
 
+/** Of the list, as its address says it. */
+const FIRST = { search: "", provider: "", capability: "", sort: "name" };
+
 export function models(app) {
   const list = new Loaded(app, async () => {
     const [{ data }, { prices }] = await Promise.all([app.api.get("/models"), app.api.get("/health")]);
     return { all: data, prices };
   });
-  let wanted = { text: "", provider: "", capability: "", sort: "name" };
+  let wanted = FIRST;
   let shown = SHOWN;
 
   function want(event) {
     wanted = { ...wanted, [event.target.name]: event.target.value };
     shown = SHOWN;
+    note({ ...wanted, sort: wanted.sort === FIRST.sort ? "" : wanted.sort });
     app.draw();
   }
 
+  function open(params) {
+    wanted = { ...FIRST, ...Object.fromEntries(params) };
+    if (!(wanted.sort in SORTS)) wanted.sort = FIRST.sort;
+    shown = SHOWN;
+    list.load();
+  }
+
   const filters = (all) => html`<form class="filters" @submit=${(event) => event.preventDefault()}>
-    <input name="text" type="search" placeholder="Search models" aria-label="Search models" .value=${wanted.text} @input=${want}>
+    <input name="search" type="search" placeholder="Search models" aria-label="Search models" .value=${wanted.search} @input=${want}>
     <select name="provider" aria-label="Provider" @change=${want}>
       <option value="">All providers</option>
       ${names(all.map((model) => model.owned_by)).map((name) => html`<option ?selected=${name === wanted.provider}>${name}</option>`)}
@@ -62,7 +73,7 @@ export function models(app) {
         ${found.length ? table(found) : empty("No model fits.", all.length ? "Try fewer conditions." : "No provider is on yet, or your key may use none of its models.")}`;
     })}`;
 
-  return { show, open: () => (list.data ? undefined : list.load()) };
+  return { show, open };
 }
 
 const row = (model) => html`<tr>
@@ -80,8 +91,8 @@ export function isChat(model) {
   return model.mode === "chat" || model.mode == null;
 }
 
-export function matching(all, { text, provider, capability, sort }) {
-  const parts = text.toLowerCase().split(/\s+/);
+export function matching(all, { search, provider, capability, sort }) {
+  const parts = search.trim().toLowerCase().split(/\s+/);
   const found = all.filter((model) =>
     parts.every((part) => model.id.toLowerCase().includes(part)) &&
     (!provider || model.owned_by === provider) &&

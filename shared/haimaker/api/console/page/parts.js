@@ -78,12 +78,15 @@ export function pager({ found, page: number, pages, total }, size, what, go) {
 const TYPED_MS = 200;
 let typed = null;
 
+/** A listener that calls `react` with an event once nothing is typed any more. */
+export const debounced = (react) => (event) => {
+  clearTimeout(typed);
+  typed = setTimeout(() => react(event), TYPED_MS);
+};
+
 /** A field that searches while it is typed into. */
 export function searchField(label, text, search) {
-  return html`<input type="search" placeholder=${label} aria-label=${label} autocomplete="off" spellcheck="false" .value=${text ?? ""} @input=${(event) => {
-    clearTimeout(typed);
-    typed = setTimeout(() => search(event.target.value), TYPED_MS);
-  }}>`;
+  return html`<input type="search" placeholder=${label} aria-label=${label} autocomplete="off" spellcheck="false" .value=${text ?? ""} @input=${debounced((event) => search(event.target.value))}>`;
 }
 
 /** Opens a view with these conditions, which are then in its address; `same` is called where they are there already. */
@@ -92,6 +95,17 @@ export function goTo(view, conditions, same) {
   const before = location.hash;
   location.hash = query ? `#/${view}?${query}` : `#/${view}`;
   if (location.hash === before) same();
+}
+
+/** Puts what a view shows into its address, without asking the gateway for all again. */
+export function note(conditions) {
+  const [path, query] = location.hash.split("?");
+  const noted = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(conditions)) {
+    if (value) noted.set(name, value);
+    else noted.delete(name);
+  }
+  history.replaceState(null, "", noted.size ? `${path || "#/"}?${noted}` : path || "#/");
 }
 
 export function field(label, control, hint) {

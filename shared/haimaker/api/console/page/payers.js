@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { budget, filters, limitsOf, listed, state } from "./account_parts.js";
 import { form } from "./dialogs.js";
-import { LIMITS, MODELS, changes, groups } from "./limits.js";
+import { LIMITS, MODELS, changes, groups, labels } from "./limits.js";
 import { Loaded, choice, empty, goTo, heading, pager } from "./parts.js";
 
 const KINDS = {
@@ -47,6 +47,7 @@ export function payers(app) {
     const fields = { [kind.id]: ["Id", "text", "as requests or keys name it"], ...kind.fields };
     form(app, {
       title: `New ${name}`,
+      labels: labels(fields),
       content: groups(fields),
       verb: "Create",
       submit: async (given) => {
@@ -59,6 +60,7 @@ export function payers(app) {
   function edit(kind, account) {
     form(app, {
       title: `Limits of ${kind.label(account)}`,
+      labels: labels(kind.fields),
       content: groups(kind.fields, account),
       verb: "Save",
       submit: async (given) => {

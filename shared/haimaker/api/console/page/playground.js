@@ -257,7 +257,8 @@ export function playground(app) {
 
   async function open(params) {
     wanted.model = params.get("model") ?? wanted.model;
-    if (!models.data) await models.load();
+    const asked = models.load(); // anew: a provider may be on since
+    if (!models.data) await asked;
     wanted.model ||= models.data?.find((id) => id === FIRST_MODEL) ?? models.data?.[0] ?? "";
     app.draw();
   }

@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { sparkline } from "./chart.js";
 import { form } from "./dialogs.js";
 import { count, milliseconds, moment, percent } from "./format.js";
-import { Loaded, badge, choice, empty, failure, field, heading } from "./parts.js";
+import { Loaded, badge, choice, empty, failure, field, goTo, heading, note } from "./parts.js";
 
 const SPANS = [["24", "24 hours"], ["168", "7 days"], ["744", "31 days"]];
 const HEALTH = { ok: ["good", "answers"], failing: ["bad", "fails often"], resting: ["bad", "rests after failures"], unused: ["", "not asked"] };
@@ -12,14 +12,19 @@ const HOUR_MS = 3_600_000;
 
 export function providers(app) {
   let wanted = { hours: "24" };
-  let opened = null;
-  let text = "";
   let tests = {};
   const list = new Loaded(app, () => app.api.get("/providers", { hours: wanted.hours, all: wanted.all }));
 
-  function go(changes) {
-    const query = Object.entries({ ...wanted, ...changes }).filter(([name, value]) => value && !(name === "hours" && value === "24"));
-    location.hash = query.length ? `#/providers?${new URLSearchParams(query)}` : "#/providers";
+  function go(changed) {
+    const conditions = { ...wanted, ...changed };
+    goTo("providers", { ...conditions, hours: conditions.hours === "24" ? "" : conditions.hours }, () => list.load());
+  }
+
+  /** What needs no other answer of the gateway. */
+  function see(changed) {
+    wanted = { ...wanted, ...changed };
+    note(changed);
+    app.draw();
   }
 
   async function test(name) {
@@ -55,14 +60,14 @@ export function providers(app) {
   }
 
   const filters = () => html`<form class="filters" @submit=${(event) => event.preventDefault()}>
-    <input type="search" placeholder="Search providers" aria-label="Search providers" .value=${text} @input=${(event) => { text = event.target.value.toLowerCase(); app.draw(); }}>
+    <input type="search" placeholder="Search providers" aria-label="Search providers" .value=${wanted.search ?? ""} @input=${(event) => see({ search: event.target.value })}>
     <label class="check"><input type="checkbox" .checked=${wanted.all === "true"} @change=${(event) => go({ all: event.target.checked ? "true" : "" })}><span>Those that are off, too</span></label>
   </form>`;
 
   function table({ data, hours }) {
-    const found = data.filter((row) => row.provider.includes(text));
+    const found = data.filter((row) => row.provider.includes((wanted.search ?? "").trim().toLowerCase()));
     if (!found.length) return html`${filters()}${empty("No provider fits.", "Those that are off are shown where you ask for them.")}`;
-    return html`${filters()}${list.data.counts_calls ? nothing : html`<p class="count">Calls, failures and durations of a deployed stack are in CloudWatch: docs/deploy.md.</p>`}<table class="cards">
+    return html`${filters()}${list.data.counts_calls ? nothing : html`<p class="count">Calls, failures and durations of a deployed stack are in CloudWatch: docs/deploy.md.</p>`}<table class="cards providers-on">
       <thead><tr><th>Provider</th><th>State</th><th class="number">Calls</th><th class="number">Failed</th><th class="number">Duration</th>
         <th class="number">First byte</th><th>Over time</th><th><span class="sr">Actions</span></th></tr></thead>
       <tbody>${found.map((row) => line(row, hours))}</tbody>
@@ -71,7 +76,7 @@ export function providers(app) {
 
   function line(row, hours) {
     const [kind, words] = HEALTH[row.health];
-    const open = opened === row.provider;
+    const open = wanted.opened === row.provider;
     const said = tests[row.provider];
     return html`<tr class=${open ? "open" : ""}>
       <td class="title">${row.provider} ${source(row)}</td>
@@ -83,7 +88,7 @@ export function providers(app) {
       <td class="number" data-label="First byte">${pair(row, "first_byte")}</td>
       <td data-label="Over time">${overTime(row, hours)}</td>
       <td class="end">
-        ${row.models.length ? html`<button type="button" class="small" aria-expanded=${open} aria-label="Models of ${row.provider}" @click=${() => { opened = open ? null : row.provider; app.draw(); }}>Models</button>` : nothing}
+        ${row.models.length ? html`<button type="button" class="small" aria-expanded=${open} aria-label="Models of ${row.provider}" @click=${() => see({ opened: open ? "" : row.provider })}>Models</button>` : nothing}
         ${app.mayChange && row.on && row.variable ? html`<button type="button" class="small" aria-label="Test ${row.provider}" ?disabled=${said?.busy} @click=${() => test(row.provider)}>Test</button>` : nothing}
         ${app.mayChange && list.data.takes_credentials && row.credential && row.from !== "environment" ? html`<button type="button" class="small" aria-label="${row.on ? "Replace" : "Add"} the key of ${row.provider}" @click=${() => add(row.credential)}>${row.on ? "New key" : "Add key"}</button>` : nothing}
       </td>

@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { byProvider, fromGeneration } from "./attempts.js";
 import { REQUESTS, exporter } from "./export.js";
 import { count, milliseconds, moment, percent, usd } from "./format.js";
-import { Loaded, badge, choice, code, empty, goTo, heading } from "./parts.js";
+import { Loaded, badge, choice, code, debounced, empty, goTo, heading, note } from "./parts.js";
 
 const PAGE = 50;
 const STATUSES = { ok: "good", error: "bad", cut: "warn", lost: "bad" };
@@ -13,14 +13,12 @@ const NAMES = { provider: "Provider", user: "User", tag: "Tag" };
 const OF_ALL_KEYS = { team: "Team" };
 const MOST_SUGGESTED = 20;
 const REFUSALS = 20;
-const TYPED_MS = 200;
 
 export function requests(app) {
   let wanted = {};
   /** The key that `wanted` has, as people name it; the suggestions for what is typed, and the latest of them. */
   let keyName = "";
   let suggested = [];
-  let typed = null;
   let id = "";
   let order = "newest";
   let opened = null;
@@ -30,6 +28,8 @@ export function requests(app) {
   let refusalsShown = REFUSALS;
   const refused = new Loaded(app, () => app.api.get("/refusals", { limit: refusalsShown }));
 
+  /** What is asked for: a team's administrator is shown its team, if not a key of it. */
+  const conditions = () => (app.leadsTeam && !wanted.key ? { ...wanted, team: app.me.team_id } : wanted);
   const nameOf = (key) => key.key_alias ?? key.key_name;
 
   async function findKeys(conditions) {
@@ -37,14 +37,11 @@ export function requests(app) {
   }
 
   /** Suggests keys for what is typed. */
-  function suggest(event) {
+  const suggest = debounced(async (event) => {
     const text = event.target.value.trim();
-    clearTimeout(typed);
-    typed = setTimeout(async () => {
-      suggested = text ? await findKeys({ search: text }).catch(() => []) : [];
-      app.draw();
-    }, TYPED_MS);
-  }
+    suggested = text ? await findKeys({ search: text }).catch(() => []) : [];
+    app.draw();
+  });
 
   /** The id of the key that people call so. Throws Error if none or several are. */
   async function keyId(text) {
@@ -71,13 +68,13 @@ export function requests(app) {
   }
 
   async function more(found) {
-    const page = await app.api.get("/spend/logs", { ...wanted, sort_by: order === "dearest" ? "spend" : "", limit: PAGE, cursor: found.cursor });
+    const page = await app.api.get("/spend/logs", { ...conditions(), sort_by: order === "dearest" ? "spend" : "", limit: PAGE, cursor: found.cursor });
     return { rows: [...found.rows, ...page.data], cursor: page.next_cursor, ofNewest: page.of_newest };
   }
 
   const save = exporter(app, "requests.csv", REQUESTS, async function* () {
     for (let cursor; cursor !== null; ) {
-      const page = await app.api.get("/spend/logs", { ...wanted, limit: 100, cursor });
+      const page = await app.api.get("/spend/logs", { ...conditions(), limit: 100, cursor });
       yield page.data;
       cursor = page.next_cursor;
     }
@@ -136,6 +133,7 @@ export function requests(app) {
     ${save()}<button type="button" @click=${() => rows.load()}>Refresh</button>`;
 
   function table(found) {
+    if (!found.rows.length && !found.cursor && !id && !Object.values(wanted).some(Boolean)) return empty("Nothing was asked in the last 30 days.", "A request is listed here as soon as it was answered.");
     if (!found.rows.length && !found.cursor) return empty("No request fits.", "Records are kept for 400 days; without dates, those of the last 30 are looked at.");
     return html`${order === "dearest" ? html`<p class="count">The dearest of ${found.ofNewest ? `the ${count(found.ofNewest)} newest` : app.isAdmin && !wanted.key && !wanted.start_date ? "the last 30 days" : "all that fit"}</p>` : nothing}
       <table class="cards requests">
@@ -166,11 +164,7 @@ export function requests(app) {
   /** The row that is open is in the address, which does not ask for all again. */
   function toggle({ request_id: request }) {
     opened = opened === request ? null : request;
-    const [path, query] = location.hash.split("?");
-    const conditions = new URLSearchParams(query);
-    if (opened) conditions.set("opened", opened);
-    else conditions.delete("opened");
-    history.replaceState(null, "", conditions.size ? `${path}?${conditions}` : path);
+    note({ opened });
     app.draw();
   }
 
@@ -190,10 +184,11 @@ export function requests(app) {
       contents.set(request, { message: error.status === 404 ? "No prompt and no answer of this request is kept here." : error.message });
     }
     app.draw();
+    queueMicrotask(() => document.activeElement === document.body && document.querySelector("tr.detail")?.focus()); // whose button is gone
   }
 
   const show = () => html`
-    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost." : app.leadsTeam ? "Of your key, or one of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
+    ${heading("Requests", app.isAdmin ? "Of all keys, with their attempts and cost." : app.leadsTeam ? "Of the keys of your team, with their attempts and cost." : "Of your key, with their attempts and cost.", actions())}
     ${filters()}
     ${rows.show(table)}
     ${refused.data?.data.length ? refusals(refused.data, () => { refusalsShown = Math.min(1000, refusalsShown * 5); refused.load(); }) : nothing}`;

@@ -2,10 +2,13 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { autoRouters } from "./auto_routers.js";
-import { Loaded, badge, empty, failure, heading } from "./parts.js";
+import { counted } from "./format.js";
+import { Loaded, badge, empty, failure, heading, note } from "./parts.js";
+
+const NOTHING_ASKED = { model: "", text: "Hello", router: "" };
 
 export function routing(app) {
-  let asked = { model: "", text: "Hello", router: "" };
+  let asked = NOTHING_ASKED;
   let plan = null;
   let error = null;
   const routers = new Loaded(app, async () => (await app.api.get("/auto-router/list")).routers);
@@ -14,7 +17,8 @@ export function routing(app) {
 
   async function simulate(event) {
     event.preventDefault();
-    asked = Object.fromEntries(new FormData(event.target));
+    asked = { ...NOTHING_ASKED, ...Object.fromEntries(new FormData(event.target)) };
+    note({ ...asked, text: asked.text === NOTHING_ASKED.text ? "" : asked.text });
     [plan, error] = [null, null];
     const messages = [{ role: "user", content: asked.text }];
     try {
@@ -58,9 +62,10 @@ export function routing(app) {
     ${auto.show()}`;
 
   function open(params) {
-    asked = { ...asked, ...Object.fromEntries(params) };
+    asked = { ...NOTHING_ASKED, ...Object.fromEntries(params) };
+    [plan, error] = [null, null];
     routers.load();
-    if (!names.data) names.load();
+    names.load();
   }
 
   return { show, open };
@@ -74,8 +79,8 @@ function decision(plan) {
     ...plan.content_policy_fallbacks.map((each) => [each.target, badge("info", "if it is refused"), each.why]),
     ...plan.left_out.map((each) => [each.target, badge("warn", "left out"), each.why]),
   ];
-  return html`<div role="status"><p>${plan.resolved_model} leads to these, with ${plan.retries} more tries, in ${plan.timeout_s} s at most.</p>
-    ${plan.auto ? html`<p>Rules: ${plan.auto.rules.map((rule) => html`<span>${rule.rule} ${badge(rule.outcome === "chosen" ? "good" : "", rule.outcome)} </span>`)}</p>` : nothing}
+  return html`<div role="status"><p>${plan.resolved_model} leads to these, with ${counted(plan.retries, "more try", "more tries")}, in ${plan.timeout_s} s at most.</p>
+    ${plan.auto?.rules.length ? html`<p>Rules: ${plan.auto.rules.map((rule) => html`<span>${rule.rule} ${badge(rule.outcome === "holds" ? "good" : "", rule.outcome)} </span>`)}</p>` : nothing}
     <table class="cards">
       <thead><tr><th>Target</th><th>When</th><th>Why</th></tr></thead>
       <tbody>${rows.map(([target, when, why]) => html`<tr><td class="title"><code>${target}</code></td><td data-label="When">${when}</td><td data-label="Why">${why || "–"}</td></tr>`)}</tbody>

@@ -1,6 +1,6 @@
 /* Rows of a report as columns of a chart. Pure. */
 
-import { count } from "./format.js";
+import { counted } from "./format.js";
 
 export const METRICS = {
   spend: ["Spend", (row) => row.spend],
@@ -25,6 +25,7 @@ export function daysAgo(number, now = Date.now()) {
 
 /** What a row is about: an id to ask for, and a name for people. */
 export function named(row, by) {
+  if (by === "team") return { id: row.team, label: row.team_alias ?? row.team ?? OTHERS };
   if (by !== "key" || row.key === null) return { id: row[by], label: row[by] ?? OTHERS };
   return { id: row.key, label: row.key_alias ?? `${row.key.slice(0, 10)}…` };
 }
@@ -62,7 +63,7 @@ export function series(rows, by, metric, dates, most = 6, others = 0) {
   if (!rest.length) return all;
   const sum = (index) => rest.reduce((whole, group) => whole + group.values[index], 0);
   const total = rest.reduce((whole, group) => whole + group.total, 0);
-  return [...all, { id: null, label: `${count(number)} ${OTHERS}`, total, values: dates.map((_, index) => sum(index)) }];
+  return [...all, { id: null, label: counted(number, "other"), total, values: dates.map((_, index) => sum(index)) }];
 }
 
 /** The round number at or above a value that a scale ends with, and its steps. */

@@ -2,8 +2,8 @@
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { colour, columns } from "./chart.js";
-import { count, percent, roundUsd, short, usd } from "./format.js";
-import { Loaded, choice, empty, goTo, heading } from "./parts.js";
+import { count, counted, percent, roundUsd, short, usd } from "./format.js";
+import { Loaded, choice, empty, goTo, heading, note } from "./parts.js";
 import { METRICS, days, daysAgo, series, totals } from "./series.js";
 
 const SPANS = [[7, "7 days"], [30, "30 days"], [90, "90 days"]];
@@ -14,9 +14,8 @@ const SHOWN = 25;
 const TOP = 50;
 
 export function spend(app) {
-  let span = 30;
-  let by = app.leadsTeam ? "key" : "model";
-  let metric = "spend";
+  const FIRST = { by: app.leadsTeam ? "key" : "model", span: 30, metric: "spend" };
+  let { by, span, metric } = FIRST;
   const report = new Loaded(app, async () => {
     const asked = { by, span };
     const found = await app.api.get("/spend/report", { group_by: `day,${by}`, start_date: daysAgo(span - 1), top: TOP });
@@ -24,9 +23,17 @@ export function spend(app) {
   });
 
   const groups = GROUPS.filter(([name]) => app.isAdmin || OF_ALL_KEYS.includes(name) === app.leadsTeam);
+  const measured = () => (metric === FIRST.metric ? "" : metric);
+  const go = (changed) => goTo("spend", { by, days: span, measure: measured(), ...changed }, () => report.load());
   const actions = () => html`
-    ${choice("Grouped by", groups, by, (value) => goTo("spend", { by: value, days: span }, () => report.load()))}
-    ${choice("Time", SPANS, span, (value) => goTo("spend", { by, days: value }, () => report.load()))}`;
+    ${choice("Grouped by", groups, by, (value) => go({ by: value }))}
+    ${choice("Time", SPANS, span, (value) => go({ days: value }))}`;
+
+  function measure(value) {
+    metric = value;
+    note({ measure: measured() });
+    app.draw();
+  }
 
   function chart(found) {
     const dates = days(found.start_date, found.end_date);
@@ -35,7 +42,7 @@ export function spend(app) {
     const shown = series(found.data, found.by, metric, dates, 6, found.others);
     return html`<section class="panel">
       <header><h2>${title} by ${found.by} and day</h2>
-        ${choice("Measure", Object.entries(METRICS).map(([name, [label]]) => [name, label]), metric, (value) => { metric = value; app.draw(); })}</header>
+        ${choice("Measure", Object.entries(METRICS).map(([name, [label]]) => [name, label]), metric, measure)}</header>
       ${shown.length ? columns(app, { label: title, dates, groups: shown, format, formatAxis }) : empty(`No ${title.toLowerCase()} in these days.`, metric === "spend" && found.total.requests ? "The requests were free; look at requests or tokens." : "It appears here with the next request.")}
     </section>
     ${table(found, shown)}`;
@@ -52,7 +59,7 @@ export function spend(app) {
         <thead><tr><th>${GROUPS.find(([name]) => name === found.by)[1]}</th><th class="number">Requests</th><th class="number">Errors</th>
           <th class="number">Input tokens</th><th class="number">Output tokens</th><th class="number">Spend</th><th class="number">Share</th></tr></thead>
         <tbody>${rows.slice(0, SHOWN).map((row) => line(row, found, shown))}
-          ${more.map((row) => line({ ...row, label: `${count(others)} others` }, found, shown))}</tbody>
+          ${more.map((row) => line({ ...row, label: counted(others, "other") }, found, shown))}</tbody>
       </table>
     </section>`;
   }
@@ -76,8 +83,9 @@ export function spend(app) {
     ${report.show((found) => html`${figures(found)}${chart(found)}`)}`;
 
   function open(params) {
-    by = groups.some(([name]) => name === params.get("by")) ? params.get("by") : by;
-    span = SPANS.some(([number]) => String(number) === params.get("days")) ? Number(params.get("days")) : span;
+    by = groups.some(([name]) => name === params.get("by")) ? params.get("by") : FIRST.by;
+    span = SPANS.some(([number]) => String(number) === params.get("days")) ? Number(params.get("days")) : FIRST.span;
+    metric = params.get("measure") in METRICS ? params.get("measure") : FIRST.metric;
     report.load();
   }
 
