@@ -397,7 +397,7 @@ def test_a_key_that_is_blocked_is_charged_for_what_its_provider_answered(
 ) -> None:
     vendor = vendor_of(OPENAI, upstream, ends_at=10**6)
     batch = begin(client, [asked(OPENAI, text) for text in ("one", "two", "three")])
-    until(client, batch, lambda now: bool(vendor.batches) and now.model_extra["provider_batches"][0]["status"] == "running")
+    until(client, batch, runs_natively)
     desk.admin("/key/block", key=key)
     for each in vendor.batches.values():
         each.answers, each.looks = {custom_id: vendor.answer(body) for custom_id, body in each.requests.items()}, 10**6
