@@ -1,4 +1,4 @@
-"""The connections that the front door has open: how many there may be, and which of them makes room for another.
+"""The connections of the front door: where they come in, how many there may be, and which of them makes room for another.
 
 A connection that waits for a request, or for the rest of one, is closed when all places are taken, the oldest first: whoever opens
 connections and sends nothing, or a byte now and then, keeps nobody out. Past the bound a few more are heard, so that the state
@@ -6,6 +6,7 @@ of the gateway can be asked (`GET /health`), and told in words that there is no 
 """
 
 import contextlib
+import errno
 import socket
 from enum import Enum
 from threading import Lock
@@ -13,6 +14,7 @@ from threading import Lock
 MAX_CONNECTIONS = 1_000
 """As many as there are threads that read providers, so that none of these has to be waited for."""
 SPARE_CONNECTIONS = 32
+BACKLOG = 512
 
 
 class Waiting(Enum):
@@ -82,3 +84,22 @@ class Connections:
 def _shut_down(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """At the first of a name's addresses that this machine has, an IPv4 one if there is one. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    *others, last = sorted(found, key=lambda each: each[0] != socket.AF_INET)
+    for family, kind, protocol, _, address in (*others, last):
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            if address == last[4] or error.errno != errno.EADDRNOTAVAIL:  # one that is in use is no reason to be elsewhere
+                raise
+        else:
+            break
+    return listener

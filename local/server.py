@@ -26,7 +26,7 @@ from haimaker.http.values import Request, Response
 from haimaker.lean_dataclasses import replace
 from haimaker.upstream.shares import Shares
 
-from .connections import MAX_CONNECTIONS, Connections, Waiting
+from .connections import MAX_CONNECTIONS, Connections, Waiting, listen
 from .mistakes import Mistakes, Networks, address_of, sender_of, too_many, weight_of
 from .processors import OwnProcessor
 from .request_reader import ENCODING, UPLOAD_LIMIT, ClientLeft, Head, RequestReader, is_large
@@ -34,7 +34,6 @@ from .response_writer import EarlyHead, send_piece, takes_chunks, write
 from .turns import reporting, short_turns
 from .waits import limit_reads, limit_writes
 
-BACKLOG = 512
 GRACE_S = 5.0
 """How long a stopping server waits for requests that are under way."""
 FAREWELL_S = 1.0
@@ -97,16 +96,7 @@ class Server:
         self._origins, self._proxies = origins, proxies
         self._mistakes = mistakes or Mistakes(0)
         self._huge = huge or Shares("requests of more than a megabyte are being answered", total=64, each=32)
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = min(addresses, key=lambda found: found[0] != socket.AF_INET)
-        self._listener = socket.socket(family, kind, protocol)
-        try:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(address)
-            self._listener.listen(BACKLOG)
-        except OSError:
-            self._listener.close()
-            raise
+        self._listener = listen(host, port)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._wake: socket.socket | None = None

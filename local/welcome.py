@@ -55,7 +55,7 @@ def cannot_listen(error: OSError, host: str, port: int, start: str = "make run")
     if error.errno == errno.EACCES:
         return f"haimaker: port {port} is not open to this user. Take one above 1023, such as: PORT=8000 {start}"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"haimaker: HOST={host} is not an address of this machine. Leave HOST out, or set it to 127.0.0.1 or 0.0.0.0."
+        return f"haimaker: HOST={host} is not an address of this machine. Take 127.0.0.1 or 0.0.0.0; with IPv6 alone ::1 or ::."
     return f"haimaker: cannot listen on {host}, port {port}: {error.strerror}. Set HOST and PORT."
 
 

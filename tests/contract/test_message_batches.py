@@ -125,6 +125,17 @@ def test_each_request_of_a_batch_that_is_cancelled_before_it_begins_has_a_result
     assert {name: result.type for name, result in results(claude, batch).items()} == {"a": "canceled", "b": "canceled"}
 
 
+def test_betas_of_a_batch_are_those_of_its_requests(claude: anthropic.Anthropic, upstream: FakeUpstream) -> None:
+    seen = len(upstream.calls)
+    requests = [asked("a", "anthropic/claude-sonnet-4-5"), asked("b", MODEL)]
+    upstream.answers(Reply.json(400, {"error": {"message": "no"}}))
+    ended(claude, claude.messages.batches.create(requests=requests, extra_headers={"anthropic-beta": "new-1,new-2"}))
+    told = {call.json["model"]: call.headers.get("anthropic-beta") for call in upstream.calls[seen:]}
+    assert told == {"claude-sonnet-4-5": "new-1,new-2", MODEL.partition("/")[2] or MODEL: None}
+    with pytest.raises(anthropic.BadRequestError):
+        claude.messages.batches.create(requests=requests, extra_headers={"anthropic-beta": "x" * 513})
+
+
 def test_a_batch_that_can_not_begin_tells_each_request_why(claude: anthropic.Anthropic) -> None:
     batch = ended(claude, claude.messages.batches.create(requests=[asked("a", "no-such-model"), asked("b", "demo/echo")]))
     assert batch.request_counts.errored == 2

@@ -16,6 +16,7 @@ from haimaker.routing.config import BatchSettings
 from tests.contract.money_support import Desk, serving, wait_until
 from tests.contract.sdk_support import environment, sdk
 from tests.contract.test_batches import begin, ended, line, nothing_is_left, rows, until
+from tests.contract.test_messages import sdk as messages_sdk
 from tests.support.batch_vendors import (
     AnthropicVendor,
     AzureVendor,
@@ -510,3 +511,15 @@ def test_embeddings_are_in_batches_of_as_many_texts_as_their_provider_takes(
     batch = ended(client, begin(client, lines, "/v1/embeddings", metadata={"haimaker_mode": "native"}))
     assert (batch.request_counts.completed, vendor.ordinary) == (4, [])
     assert [len(each.requests) for each in vendor.batches.values()] == [1, 2, 1]
+
+
+def test_betas_of_a_batch_are_those_of_its_providers(desk: Desk, key: str, upstream: FakeUpstream) -> None:
+    vendor, seen = vendor_of(CLAUDE, upstream), len(upstream.calls)
+    claude = messages_sdk(desk, key)
+    params: Any = {"model": CLAUDE, "max_tokens": 600, "messages": [{"role": "user", "content": "busy"}]}
+    batch = claude.messages.batches.create(
+        requests=[{"custom_id": str(number), "params": params} for number in range(3)], extra_headers={"anthropic-beta": "new-1"}
+    )
+    wait_until(lambda: claude.messages.batches.retrieve(batch.id).processing_status == "ended")
+    assert (len(vendor.batches), len(vendor.ordinary)) == (1, 1), "the busy one is asked otherwise"
+    assert {call.headers.get("anthropic-beta") for call in upstream.calls[seen:] if call.method == "POST"} == {"new-1"}

@@ -4,6 +4,7 @@ What can be said of a batch at once is an error of the request; what is wrong wi
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,14 @@ def create(services: "Services", request: Request) -> Response:
 
 
 def begin(
-    services: "Services", account: Account, file_id: str, endpoint: str, metadata: JSON | None, lasts_s: int, total: int = 0
+    services: "Services",
+    account: Account,
+    file_id: str,
+    endpoint: str,
+    metadata: JSON | None,
+    lasts_s: int,
+    total: int = 0,
+    headers: Mapping[str, str] | None = None,
 ) -> Batch:
     """Adds a batch of a key to those that are worked on. Raises BudgetExceededError, RateLimitError."""
     service, owner, now_s = batch_service(services), owner_of(account), time.time()
@@ -98,6 +106,7 @@ def begin(
         "created_at": created_s,
         "expires_at": created_s + COMPLETION_WINDOW_S,
         "metadata": metadata,
+        "headers": dict(headers or {}),
         "account_id": account.id,
         "output_lasts_s": lasts_s,
         "total": total,

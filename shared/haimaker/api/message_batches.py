@@ -33,6 +33,9 @@ CUSTOM_ID = re.compile("[a-zA-Z0-9_-]{1,64}")
 DEFAULT_LISTED, MOST_LISTED = 20, 1_000
 MAX_CONTAINERS, MAX_VALUES = 50_000, 300_000
 """Of all requests together, which go into a file and are not looked into."""
+BETA = "anthropic-beta"
+KEPT, LONGEST_HEADER = (BETA,), 512
+"""The headers of a call that hold for each request of its batch."""
 UNASKED = {"batch_cancelled": "canceled", "batch_expired": "expired"}
 """By the code of an error file's row, the type of a result."""
 QUERIES = {"after_id": "after", "before_id": "after", "limit": "limit"}
@@ -44,7 +47,9 @@ def create(services: "Services", request: Request) -> Response:
         batches.authenticate(services, request),
         _read_requests(parse_json(request.body, containers=MAX_CONTAINERS, values=MAX_VALUES)),
     )
-    now_s = time.time()
+    now_s, headers = time.time(), {name: request.headers[name] for name in KEPT if name in request.headers}
+    if any(len(value) > LONGEST_HEADER for value in headers.values()):
+        raise _invalid(BETA, f"up to {LONGEST_HEADER} characters")
     batches.batch_service(services)
     kept = files.stored_files(services.settings, services.store)
     files.check_room(kept, owner_of(account))
@@ -53,7 +58,7 @@ def create(services: "Services", request: Request) -> Response:
     said = FileDescription("requests.jsonl", "batch", "application/jsonl", DEFAULT_LASTS_S)
     file = kept.add(file_id, size, owner_of(account), said, now_s)
     try:
-        batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, total=len(requests))
+        batch = batches.begin(services, account, file.id, ENDPOINT, None, DEFAULT_LASTS_S, len(requests), headers)
     except Exception:
         with files.place_failures():
             kept.delete(file)

@@ -30,6 +30,7 @@ from haimaker.routing.config import BatchSettings
 from haimaker.routing.planner import Decision, Planner
 from haimaker.routing.routing_request import RoutingRequest
 from haimaker.store import NO_LIMIT, UNLIMITED, Account, Granted, Reservation
+from haimaker.upstream.call import forwarded_headers
 from haimaker.upstream.single_call import open_link, open_once
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class ProviderBatches:
         ):
             return None
         sent = _sent_alone(asked, attempt)
-        return _in_batch(sent, attempt, rules, deployment) if sent else None
+        if sent is None:
+            return None
+        told, _ = forwarded_headers(attempt.provider.dialect, sent.headers, request.headers)
+        return _in_batch(replace(sent, headers={**sent.headers, **told}), attempt, rules, deployment)
 
     def send(self, provider: str, call: UpstreamRequest, headers: Mapping[str, str]) -> UpstreamResponse:
         """Raises APIError where there is no answer; TransportError while its body is read."""

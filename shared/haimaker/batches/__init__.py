@@ -12,7 +12,7 @@ of a batch, whatever it is, closes the pool. The other way was a reservation for
 item of DynamoDB that takes 400 KB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from haimaker.http.values import JSON
@@ -48,6 +48,12 @@ class Batch(NamedTuple):
     @property
     def has_ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the call that made it, those that hold for each of its lines."""
+        found: Mapping[str, str] = self.body.get("headers") or {}
+        return found
 
     def with_fields(self, **fields: object) -> "Batch":
         return self._replace(body={**self.body, **fields})

@@ -4,7 +4,7 @@ Whoever works on a batch, a thread of a process or a function, says as which req
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from haimaker.batches.journal import ERROR, OUTPUT, Outcome
@@ -61,6 +61,8 @@ class Asking(NamedTuple):
     endpoint: str
     account: Account
     work: Work
+    headers: Mapping[str, str]
+    """Of its requests."""
     seconds_left: Callable[[], float] = lambda: float("inf")
     most_uncertain: float = float("inf")
     """Requests of a line of which is not known whether the store had admitted them, after which it is taken to fail."""
@@ -72,7 +74,7 @@ class Asking(NamedTuple):
         while True:
             request_id = self.work.begin_line(number, tries + uncertain)
             about = BatchLine(self.batch_id, number, line.custom_id, asked_before)
-            request = Request(request_id, body=line.body, seconds_left=self.seconds_left, batch=about)
+            request = Request(request_id, self.headers, line.body, seconds_left=self.seconds_left, batch=about)
             response = self.worker.handle(ENDPOINTS[self.endpoint], request, self.account)
             body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
             if response.status == UNAUTHORIZED:  # a provider's is another status

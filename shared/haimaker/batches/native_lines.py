@@ -170,7 +170,7 @@ def _to_calls(
     endpoint = batch.body["endpoint"]
     for number, raw in lines:
         try:
-            request = Request("", body=read_line(raw, endpoint).body)
+            request = Request("", batch.headers, read_line(raw, endpoint).body)
             yield number, calls.to_call(ENDPOINTS[endpoint], request, account)
         except (APIError, LineError):
             yield number, None  # it is told as the answer of the line
@@ -197,7 +197,7 @@ def settle_line(
     endpoint, request_id = batch.body["endpoint"], part.request_id(number)
     line = read_line(raw, endpoint)
     answer = ProviderAnswer(part.target, part.batch_id, status, body, part.told_s)
-    request = Request(request_id, body=line.body, batch=BatchLine(batch.id, number, line.custom_id, answer=answer))
+    request = Request(request_id, batch.headers, line.body, batch=BatchLine(batch.id, number, line.custom_id, answer=answer))
     response = worker.handle(ENDPOINTS[endpoint], request, account)
     shown = response.body if isinstance(response.body, bytes) else b"".join(response.body)
     record = store.record(request_id)

@@ -263,6 +263,7 @@ class PartRun:
             endpoint=batch.body["endpoint"],
             account=self._accounts[0],
             work=self,
+            headers=batch.headers,
             seconds_left=lambda: self._ends_s - time.monotonic(),
             most_uncertain=MOST_UNCERTAIN,
         )

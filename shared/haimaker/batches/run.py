@@ -172,7 +172,7 @@ class BatchRun:
 
     def _bound(self, body: bytes) -> int:
         operation = ENDPOINTS[self.batch.body["endpoint"]]
-        return self._place.worker.bound(operation, Request("", body=body), self._accounts[0])
+        return self._place.worker.bound(operation, Request("", self.batch.headers, body), self._accounts[0])
 
     def _open_pools(self, amount_nanousd: int) -> bool:
         """Puts the worst case aside on each account, or on none, and then fails the batch. False also if the gateway stops."""
@@ -279,7 +279,7 @@ class BatchRun:
 
     def _ask_until_answered(self, number: int, raw: bytes) -> None:
         journal, batch, place = self.journal(), self.batch, self._place
-        asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self)
+        asking = Asking(place.worker, place.store, batch.id, batch.body["endpoint"], self._accounts[0], self, batch.headers)
         asked_before = tuple(journal.begun.get(number, ()))
         self.late.difference_update(asked_before)  # those that have their records by now are in the line's sum
         self.late |= {request_id for request_id in asked_before if asking.spent(request_id) is None}

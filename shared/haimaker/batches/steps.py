@@ -234,7 +234,7 @@ class Steps:
         checked = check_lines(
             self._cut(cutter, self._tools.blobs.pieces(lines_key(batch.id))),
             batch.body["endpoint"],
-            lambda body: self._tools.worker.bound(operation, Request("", body=body), account),
+            lambda body: self._tools.worker.bound(operation, Request("", batch.headers, body), account),
             lambda: self._seconds_left() < late_s,
         )
         if not checked.errors and self._seconds_left() < late_s:

@@ -22,6 +22,7 @@ from haimaker.lean_dataclasses import dataclass, field, replace
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.operation import ByteStream, EventStream, OperationRequest, Result, UpstreamBody, trusted_usage
 from haimaker.pricing.usage import Usage, sum_usages
+from haimaker.providers.provider import Dialect
 from haimaker.upstream.batch_answers import BATCH_TIER, response_of
 from haimaker.upstream.call_errors import CallErrors
 from haimaker.upstream.clients import ProviderClients
@@ -171,11 +172,8 @@ class UpstreamCall:
                 access = access.with_version(request.version)
                 place = provider.endpoint.path_for(streamed=self.request.streams)
                 request = replace(request, path=access.path_of(request.path, attempt.model, place))
-                headers = {name: value for name in provider.dialect.forwards if _is_plain(value := self.headers.get(name, ""))}
-                if provider.dialect.betas is not None and BETAS in headers:
-                    headers[BETAS], lost = _known_betas(headers[BETAS], provider.dialect.betas)
-                    attempt_log.dropped = (*attempt_log.dropped, *lost)
-                headers = {name: ",".join(filter(None, (request.headers.get(name), value))) for name, value in headers.items()}
+                headers, lost = forwarded_headers(provider.dialect, request.headers, self.headers)
+                attempt_log.dropped = (*attempt_log.dropped, *lost)
                 headers |= auth_headers(provider, access, request, time.time())
                 timeouts = self._timeouts(attempt.timeouts, left_s)
                 response = self.clients.http_client.send(request, access.base_url, headers, timeouts, self.cancel)
@@ -377,6 +375,15 @@ class CountedPieces(Iterator[bytes]):
         piece = next(self.pieces)
         self.size += len(piece)
         return piece
+
+
+def forwarded_headers(dialect: Dialect, own: Mapping[str, str], sent: Mapping[str, str]) -> tuple[dict[str, str], Sequence[str]]:
+    """The headers of those that a client `sent` and its provider is told, each behind what a call has of it on its `own`; and the
+    names of what is left out of them."""
+    told, lost = {name: value for name in dialect.forwards if _is_plain(value := sent.get(name, ""))}, list[str]()
+    if dialect.betas is not None and BETAS in told:
+        told[BETAS], lost = _known_betas(told[BETAS], dialect.betas)
+    return {name: ",".join(filter(None, (own.get(name), value))) for name, value in told.items()}, lost
 
 
 def _known_betas(value: str, known: Mapping[str, str]) -> tuple[str, list[str]]:

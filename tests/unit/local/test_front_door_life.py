@@ -1,6 +1,7 @@
 """Starting, stopping, and whom the server answers at all."""
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -79,6 +80,27 @@ def test_a_rebound_name_is_refused_by_a_server_with_the_default_key():
     with serving(Gateway(), local_names_only=True) as server, connect(server) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nhost: evil.example\r\n\r\n")
         assert receive_error(client) == (403, "host_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "chosen"),
+    [
+        (["203.0.113.1", "127.0.0.1"], "127.0.0.1"),  # as of localhost on a machine that has IPv6 alone
+        (["127.0.0.1", "203.0.113.1"], "127.0.0.1"),
+        (["203.0.113.2", "203.0.113.1"], errno.EADDRNOTAVAIL),
+        (["in use", "127.0.0.1"], errno.EADDRINUSE),
+    ],
+)
+def test_a_name_leads_to_the_first_address_that_is_here(monkeypatch, addresses, chosen):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        places = [taken.getsockname() if address == "in use" else (address, 0) for address in addresses]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place) for place in places]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        with pytest.raises(OSError, match="Errno") if isinstance(chosen, int) else contextlib.nullcontext() as raised:
+            server = server_module.Server("somewhere", 0)
+            with server._listener:
+                assert server._listener.getsockname()[0] == chosen
+        assert raised is None or raised.value.errno == chosen
 
 
 def test_a_port_in_use_is_said_in_one_line(shared_server):

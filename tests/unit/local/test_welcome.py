@@ -56,6 +56,7 @@ def test_welcome(admin_key, providers, said):
         (OSError(errno.EADDRINUSE, "Address already in use"), "PORT=8001 make run"),
         (OSError(errno.EACCES, "Permission denied"), "PORT=8000 make run"),
         (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "HOST=nowhere"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "with IPv6 alone ::1 or ::"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "HOST=nowhere"),
         (OSError(errno.ENETDOWN, "Network is down"), "Network is down"),
     ],
