@@ -288,8 +288,8 @@ def test_no_request_waits_for_a_collector_that_does_not_answer(tmp_path: Path, m
     with FakeUpstream() as collector, FakeUpstream() as upstream:
         gate = collector.gate()
         collector.answers(Reply.json(200, {}).after(gate))
-        address, timeout_s = f"{collector.url}/traces", "60"
-        slow = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": address, "OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_EXPORTER_OTLP_TIMEOUT": timeout_s}
+        slow = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/traces", "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
+        slow["OTEL_BSP_SCHEDULE_DELAY"] = "20"
         for name, value in slow.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(otlp, "CLOSE_S", 0.1)
