@@ -21,8 +21,8 @@ for found in find("chat") + find("completions"):
 
 ROWS = [row for row in all_providers() if row.adapter and not row.offline]
 Rules = TypeVar("Rules", Dialect, MessageRules, AnswerRules)
-SEEN_ELSEWHERE = frozenset({"messages", "answers", "forwards"})
-"""Fields of a dialect that hold other rules, or that no adapter sees: the client's headers."""
+SEEN_ELSEWHERE = frozenset({"messages", "answers", "forwards", "betas"})
+"""Fields of a dialect that hold other rules, or that are of headers of the client's, which a case has not."""
 PLAIN_RULE = {each.name: getattr(FamilyRule(), each.name) for each in fields(FamilyRule)}
 
 

@@ -188,7 +188,7 @@ export function keys(app) {
     <td data-label="Spend">${budget(key)}</td>
     <td data-label="Last ${DAYS} days">${sparkline(used.data?.get(key.token_id) ?? [0], `Spend of ${name(key)} in the last ${DAYS} days`)}</td>
     <td data-label="Limits"><span class="limits">${limitsOf(key)}</span></td>
-    <td class="team" data-label="Team">${key.team_id ? teamOf(key) : nothing}</td>
+    <td class="whose" data-label="Team">${key.team_id ? teamOf(key) : nothing}</td>
     <td class="end">${app.mayChangeKey(key) ? actions(key) : nothing}</td>
   </tr>`;
 

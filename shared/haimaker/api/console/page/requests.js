@@ -151,7 +151,7 @@ export function requests(app) {
     return html`<tr class=${open ? "open" : ""}>
       <td class="line" data-label="Time">${moment(row.started_at)}</td>
       <td class="title"><code>${row.asked_model ?? served ?? "unknown"}</code>${served && row.asked_model && served !== row.asked_model ? html` <small>by ${served}</small>` : nothing}</td>
-      <td class="line" data-label="Key">${row.key_alias ?? row.key_name ?? "–"}</td>
+      <td class="whose" data-label="Key">${row.key_alias ?? row.key_name ?? "–"}</td>
       <td data-label="Status"><span>${badge(STATUSES[row.status], row.status)} ${failed && row.status === "ok" ? badge("warn", `${failed} failed first`) : nothing}
         ${row.error ? html`<small>${row.error}</small>` : nothing}</span></td>
       <td class="number" data-label="Tokens">${count(row.input_tokens)} → ${count(row.output_tokens)}</td>
