@@ -160,15 +160,26 @@ class Gateway(Services):
 
     def read(self, request: Request, account: Account, client_format: ClientFormat) -> tuple[Request, RoutingRequest]:
         """A request of a key with all that it names, and what it asks. Raises APIError."""
-        if self.settings.config.allowed_ids:
-            request = replace(request, allowed_ids=self.settings.config.allowed_ids)
+        request = self._with_allowed_ids(request)
         request = with_files(self, account, uploads.with_uploads(request, self.settings, account.id))
         asked = read_routing_request(client_format.parse(request), request, time.time())
+        if asked.asked.is_text:
+            from haimaker.api.formats import account_ids  # the functions of what is no text begin without it
+
+            account_ids.refuse_in_chat(asked.asked.body, request.allowed_ids)
+            if (asked.asked.original or asked.asked).body.get("container") is not None:
+                from haimaker.api import containers  # few requests have one
+
+                asked = containers.resume(self, account, asked, request)
         if client_format.resumes and asked.asked.original:
             from haimaker.api import stored_responses  # few formats go on from an earlier answer
 
             asked = stored_responses.resume(self, account, asked, request, client_format)
         return request, asked
+
+    def _with_allowed_ids(self, request: Request) -> Request:
+        allowed_ids = self.settings.config.allowed_ids
+        return replace(request, allowed_ids=allowed_ids) if allowed_ids else request
 
     @property
     def provider_batches(self) -> "ProviderBatches":
@@ -186,11 +197,13 @@ class Gateway(Services):
 
     def payers(self, operation: str, request: Request, account: Account) -> tuple[Account, ...]:
         """The accounts that a request of a key is charged to. Raises APIError."""
-        return self.accounts.billed_accounts(account, formats.find(operation).parse(request).fields.user).all()
+        parsed = formats.find(operation).parse(self._with_allowed_ids(request))
+        return self.accounts.billed_accounts(account, parsed.fields.user).all()
 
     def bound(self, operation: str, request: Request, account: Account) -> int:
         """The most that a request of a key may cost, in nano-dollars. Raises APIError."""
-        asked = read_routing_request(formats.find(operation).parse(request), request, time.time())
+        parsed = formats.find(operation).parse(self._with_allowed_ids(request))
+        asked = read_routing_request(parsed, request, time.time())
         decision = self.runtime().planner.plan(asked, self.accounts.billed_accounts(account, asked.asked.fields.user))
         return estimates.bound_cost(asked.asked, decision.plan.all(), self.settings.default_max_output_tokens).amount_nanousd
 

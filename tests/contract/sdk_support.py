@@ -28,7 +28,7 @@ IMPATIENT_S = 0.7
 UNRESOLVABLE, UNREACHABLE = "unresolvable", "unreachable"
 
 ROUTES = f"""
-allowed_ids = ["vs_shared", "file-shared", "cntr_shared", "pmpt_shared"]
+allowed_ids = ["vs_shared", "file-shared", "cntr_shared", "pmpt_shared", "skill_shared"]
 [routes.{RETRIED}]
 targets = ["hosted_vllm/any"]
 retries = 1

@@ -57,16 +57,19 @@ def test_a_batch_is_made_listed_read_and_deleted(
     claude: anthropic.Anthropic, client: openai.OpenAI, desk: Desk, key: str, upstream: FakeUpstream
 ) -> None:
     upstream.answers(Reply.json(200, completion("Hello.")))
-    batch = claude.messages.batches.create(requests=[asked("a"), asked("b", "demo/echo"), asked("c", messages=7)])
+    batch = claude.messages.batches.create(
+        requests=[asked("a"), asked("b", "demo/echo"), asked("c", messages=7), asked("d", container="container_1")]
+    )
     assert (batch.type, batch.processing_status, batch.results_url, batch.ended_at) == ("message_batch", "in_progress", None, None)
-    assert batch.request_counts.to_dict() == {"processing": 3, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+    assert batch.request_counts.to_dict() == {"processing": 4, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
     assert (batch.expires_at - batch.created_at).total_seconds() == 86_400
     batch = ended(claude, batch)
-    assert batch.request_counts.to_dict() == {"processing": 0, "succeeded": 2, "errored": 1, "canceled": 0, "expired": 0}
+    assert batch.request_counts.to_dict() == {"processing": 0, "succeeded": 2, "errored": 2, "canceled": 0, "expired": 0}
     found = results(claude, batch)
     assert (found["a"].type, found["a"].message.content[0].text, found["a"].message.type) == ("succeeded", "Hello.", "message")
     assert found["b"].message.content[0].text == "Hi"
     assert (found["c"].type, found["c"].error.error.type) == ("errored", "invalid_request_error")
+    assert (found["d"].type, found["d"].error.error.type) == ("errored", "not_found_error")
     assert desk.money(key)[0] == price(10, 5)
     nothing_is_left(desk, key, client.batches.retrieve(batch.id))
     assert claude.messages.batches.cancel(batch.id).processing_status == "ended"

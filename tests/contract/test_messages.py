@@ -1,6 +1,7 @@
 """Anthropic's SDK asks for Messages: of a provider that speaks them, which is passed on, and of others, by a translation."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -288,6 +289,129 @@ def test_what_no_other_vendor_has_is_refused_by_them(desk: Desk, key: str, upstr
     upstream.answers(Reply.json(200, {**WHOLE, "content": [{"type": "text", "text": "Rain."}]}))
     assert post(desk, key, {"model": CLAUDE, "max_tokens": 10, "messages": HELLO, "mcp_servers": servers}).status_code == 200
     assert upstream.calls[-1].json["mcp_servers"] == servers
+
+
+HELD: JSON = {"id": "container_011Ab", "expires_at": "2026-12-30T00:00:00Z"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", ["/messages", "/chat/completions"])
+def test_a_container_goes_on_for_the_key_that_was_told_of_it(desk: Desk, upstream: FakeUpstream, path: str, stream: bool) -> None:
+    """https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool#container-reuse"""
+    team = desk.admin("/team/new", team_alias=f"containers{path}{stream}")["team_id"]
+    owner, mate, stranger = desk.key(team_id=team), desk.key(team_id=team), desk.key()
+    whole = {**WHOLE, "content": [{"type": "text", "text": "Rain."}], "stop_reason": "end_turn", "container": HELD}
+    begun, *rest = events_of({**whole, "container": None})
+    rest[-2]["delta"]["container"] = HELD
+    upstream.answers(named([begun, *rest]) if stream else Reply.json(200, whole))
+    tools = [{"type": "code_execution_20250825", "name": "code_execution"}]
+    body = {"model": CLAUDE, "max_tokens": 9, "messages": HELLO, "tools": tools}
+    asked = {**body, **({"stream": True, "stream_options": {"include_usage": True}} if stream else {})}
+    if path == "/messages":
+        asked.pop("stream_options", None)
+    told = desk.ask("POST", path, asked, key=owner).text
+    found = re.search(r'"container":\s*\{[^}]*"id":\s*"([^"]+)"', told)
+    assert found, told
+    shown = found[1]
+    assert (told.count(HELD["id"]), HELD["expires_at"] in told) == (told.count(shown), True)
+    upstream.answers(Reply.json(200, whole))
+    for key in (owner, mate):
+        for given, sent in ((shown, HELD["id"]), ({"id": shown, "skills": []}, {"id": HELD["id"], "skills": []})):
+            again = desk.ask("POST", path, {**body, "container": given}, key=key)
+            assert again.status_code == 200, again.text
+            assert upstream.calls[-1].json["container"] == sent
+    asked_so_far = len(upstream.calls)
+    for key, given in ((stranger, shown), (stranger, {"id": shown}), (owner, HELD["id"]), (owner, shown.replace("Ab", "Ac"))):
+        for streams in (False, True):
+            refused = desk.ask("POST", path, {**body, "container": given, "stream": streams}, key=key)
+            assert (refused.status_code, "not found" in refused.json()["error"]["message"]) == (404, True), refused.text
+            assert (refused.json()["error"]["type"] == "not_found_error") == (path == "/messages")
+    assert len(upstream.calls) == asked_so_far
+    if path == "/messages":  # a model elsewhere has no containers, and goes on without
+        upstream.answers(chat_reply({"content": "Rain."}, "stop", stream=False))
+        elsewhere = desk.ask("POST", path, {**body, "model": MODEL, "container": shown}, key=owner)
+        assert (elsewhere.status_code, elsewhere.headers["x-haimaker-dropped-params"]) == (200, "container,tools[0]")
+
+
+def in_user(*blocks: JSON) -> JSON:
+    return {"messages": [{"role": "user", "content": list(blocks)}]}
+
+
+FILE: JSON = {"type": "file", "file_id": "file_011"}
+SHARED_FILE: JSON = {"type": "file", "file_id": "file-shared"}
+OF_OTHERS: list[tuple[str, JSON]] = [
+    ("/messages", {"container": {"skills": [{"type": "custom", "skill_id": "skill_01"}]}}),
+    ("/messages", {"container": {"skills": [{"skill_id": "pdf"}]}}),
+    ("/messages", {"container": "container_011"}),
+    ("/messages", {"system": [{"type": "document", "source": FILE}]}),
+    *(
+        ("/messages", in_user(block))
+        for block in (
+            {"type": "image", "source": FILE},
+            {"type": "container_upload", "file_id": "file_011"},
+            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "document", "source": FILE}]},
+            {"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": FILE}]}},
+            {"type": "block_of_tomorrow", "source": FILE},
+            {"type": "image", "source": {"type": "url", "url": "https://generativelanguage.googleapis.com/v1beta/files/a"}},
+        )
+    ),
+    ("/chat/completions", {"container": {"skills": [{"type": "custom", "skill_id": "skill_01"}]}}),
+    ("/chat/completions", {"cached_content": "cachedContents/a"}),
+    ("/chat/completions", {"extra_body": {"google": {"cached_content": "cachedContents/a"}}}),
+    ("/chat/completions", {"tools": [{"type": "file_search", "file_search": {"vector_store_ids": ["vs_1"]}}]}),
+    ("/chat/completions", {"tools": [{"file_search": {"file_search_store_names": ["fileSearchStores/a"]}}]}),
+    ("/chat/completions", {"tools": [{"type": "retrieval", "retrieval": {"knowledge_id": "1"}}]}),
+    *(
+        ("/chat/completions", in_user(part))
+        for part in (
+            {"type": "file", "file": {"file_id": "file-1"}},
+            {"type": "file", "file_id": "file-1"},
+            {"type": "file", "file": {"file_data": "files/a"}},
+            {"type": "file", "file": {"file_id": "HTTPS://GenerativeLanguage.googleapis.com/v1beta/files/a"}},
+            {"type": "image_url", "image_url": "https://generativelanguage.googleapis.com/v1beta/files/a"},
+            {"type": "video_url", "video_url": {"url": "https://generativelanguage.googleapis.com/v1beta/files/a"}},
+            {"type": "document", "source": FILE},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), OF_OTHERS)
+def test_what_others_may_have_at_the_provider_is_not_found(desk: Desk, upstream: FakeUpstream, path: str, fields: JSON) -> None:
+    """At whichever provider, and asked whole, streamed or for a count."""
+    asked_so_far, key = len(upstream.calls), desk.key()
+    counted = [f"{path}/count_tokens"] if path == "/messages" and fields.get("container") != "container_011" else []
+    for where in (path, *counted):
+        for model in (CLAUDE, "openai/gpt-4o-mini", "gemini/gemini-3.1-pro-preview"):
+            for stream in (False, True):
+                body = {"model": model, "max_tokens": 9, "messages": HELLO, "stream": stream, **fields}
+                refused = desk.ask("POST", where, body, key=key)
+                assert refused.status_code == 404, refused.text
+                assert "not found" in refused.json()["error"]["message"]
+    assert len(upstream.calls) == asked_so_far
+
+
+ALLOWED: list[tuple[str, JSON]] = [
+    ("/messages", {"container": "cntr_shared"}),
+    ("/messages", {"container": {"id": "cntr_shared", "skills": [{"type": "custom", "skill_id": "skill_shared"}]}}),
+    ("/messages", {"container": {"skills": [{"type": "anthropic", "skill_id": "pdf", "version": "latest"}]}}),
+    ("/messages", in_user({"type": "document", "source": SHARED_FILE})),
+    ("/messages", in_user({"type": "container_upload", "file_id": "file-shared"})),
+    ("/chat/completions", {"container": {"id": "cntr_shared"}}),
+    ("/chat/completions", in_user({"type": "document", "source": SHARED_FILE})),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), ALLOWED)
+def test_what_the_deployer_allows_everybody_may_name(desk: Desk, upstream: FakeUpstream, path: str, fields: JSON) -> None:
+    upstream.answers(Reply.json(200, {**WHOLE, "content": [{"type": "text", "text": "Rain."}]}))
+    body = {"model": CLAUDE, "max_tokens": 9, "messages": HELLO, **fields}
+    answer = desk.ask("POST", path, body, key=desk.key())
+    assert answer.status_code == 200, answer.text
+    assert {name: upstream.calls[-1].json[name] for name in fields} == fields
+    if path == "/messages" and "messages" in fields:
+        elsewhere = desk.ask("POST", path, {**body, "model": MODEL}, key=desk.key())
+        assert (elsewhere.status_code, "Only the provider" in elsewhere.text) == (400, True)
 
 
 def test_thinking_of_others_is_taken_out_for_claude(desk: Desk, key: str, upstream: FakeUpstream) -> None:

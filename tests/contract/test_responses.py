@@ -108,6 +108,12 @@ def test_codexs_tools_reach_any_model_and_come_back(client: openai.OpenAI, upstr
         {"type": "code_interpreter", "container": "cntr_1"},
         {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
         {"type": "file_search", "vector_store_ids": ["vs_shared", "vs_1"]},
+        {"type": "shell", "environment": {"type": "container_reference", "container_id": "cntr_1"}},
+        {"type": "shell", "environment": {"type": "container_auto", "file_ids": ["file-1"]}},
+        {
+            "type": "shell",
+            "environment": {"type": "container_auto", "skills": [{"type": "skill_reference", "skill_id": "skill_1"}]},
+        },
     ],
 )
 def test_what_others_may_have_at_the_provider_is_not_found(client: openai.OpenAI, tool: Any) -> None:
@@ -118,6 +124,18 @@ def test_what_others_may_have_at_the_provider_is_not_found(client: openai.OpenAI
 SHARED: list[JSON] = [
     {"tools": [{"type": "file_search", "vector_store_ids": ["vs_shared"]}]},
     {"tools": [{"type": "code_interpreter", "container": "cntr_shared"}]},
+    {"tools": [{"type": "shell", "environment": {"type": "container_reference", "container_id": "cntr_shared"}}]},
+    {
+        "tools": [
+            {
+                "type": "shell",
+                "environment": {
+                    "type": "container_auto",
+                    "skills": [{"type": "skill_reference", "skill_id": name} for name in ("skill_shared", "openai-spreadsheets")],
+                },
+            }
+        ]
+    },
     {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-shared"]}}]},
     {"prompt": {"id": "pmpt_shared", "variables": {"a": "b"}}},
     {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-shared"}]}]},

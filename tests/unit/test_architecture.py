@@ -21,8 +21,8 @@ PACKAGE = sorted((LAYER / "haimaker").rglob("*.py"))
 LOCAL = sorted((ROOT / "local").rglob("*.py"))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 
-OTHER_MEANINGS = {("rerank.py", "meta"), ("paths.py", "openai")}
-"""Words that are not meant as a provider's name: a field of Cohere's answers, the first word of Azure's paths."""
+OTHER_MEANINGS = {("rerank.py", "meta"), ("paths.py", "openai"), ("account_ids.py", "anthropic")}
+"""Words that are not meant as a provider's name: a field of Cohere's answers, the first word of Azure's paths, a kind of skills."""
 PURE = (
     "adapters", "models", "media", "operations", "pricing", "providers",
 )  # fmt: skip

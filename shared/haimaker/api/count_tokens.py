@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from haimaker import adapters
+from haimaker.api.formats import account_ids
 from haimaker.http.errors import APIError
 from haimaker.http.json import read_or_none
 from haimaker.http.values import Request, UpstreamRequest
@@ -29,7 +30,9 @@ TOTALS = ("input_tokens", "totalTokens")
 def count_tokens(services: "Services", request: Request, parse: Callable[[Request], OperationRequest]) -> int:
     """Raises BadRequestError, AuthenticationError."""
     account = services.accounts.authenticate(request.headers, fresh=True)
+    request = replace(request, allowed_ids=services.settings.config.allowed_ids)
     asked = read_routing_request(parse(request), request, time.time())
+    account_ids.refuse_in_chat(asked.asked.body, request.allowed_ids)
     try:
         plan = services.runtime().planner.plan(asked, services.accounts.billed_accounts(account)).plan
         counted = _ask(services, request, asked, plan.attempts[0])

@@ -129,7 +129,7 @@ def _with_items(services: "Services", account: Account, body: JSON) -> JSON:
             continue
         tried.add(request_id)
         record = services.store.record(request_id) if len(request_id) <= MAX_ID and request_id.isascii() else None
-        if record is None or not _may_see(account, record):
+        if record is None or not may_see(account, record):
             continue
         stored = _stored(services.content, record)
         if stored is None and "response_id" not in record.detail:
@@ -281,7 +281,7 @@ def _find(store: Store, account: Account, identifier: str, param: str) -> Record
     record = store.record(request_id) if 0 < len(request_id) <= MAX_ID and request_id.isascii() else None
     if seems_lost(record) and 0 < len(request_id) <= MAX_ID and request_id.isascii():
         record = _pending_record(store, request_id) or record
-    if record is None or not _may_see(account, record) or record.started_s < time.time() - KEPT_S:
+    if record is None or not may_see(account, record) or record.started_s < time.time() - KEPT_S:
         raise NotFoundError(f"There is no response {identifier[:MAX_ID]!r} of this key.", param=param, code="response_not_found")
     return record
 
@@ -296,7 +296,7 @@ def _pending_record(store: Store, request_id: str) -> Record | None:
     return Record(request_id, pending.state["account_id"], pending.started_s, "ok", 0, detail)
 
 
-def _may_see(account: Account, record: Record) -> bool:
+def may_see(account: Account, record: Record) -> bool:
     return account.has_been(record.account_id) or (account.team_id is not None and record.detail.get("team_id") == account.team_id)
 
 

@@ -309,8 +309,8 @@ class Exchange:
 
     def _settled(self, stream: EventStream, attempt_log: AttemptLog, stream_usage: StreamUsage) -> Iterator[StreamEvent]:
         """The events of a stream; before the last ones the request is settled."""
-        events = stream.events if self.request.original is None else self._with_stored_noted(stream.events)
-        for event in stream_usage.read(events):
+        keeps = self.request.original or self.request.body.get("tools")  # without tools a chat has nothing run
+        for event in stream_usage.read(self._with_stored_noted(stream.events) if keeps else stream.events):
             if stream_usage.text_bytes and not self.settlement.first_token_s:
                 self.settlement.first_token_s = time.time()
             yield event
@@ -329,6 +329,9 @@ class Exchange:
         """What the record says of what the provider keeps."""
         if STORED in body:
             self.settlement.request_fields = {**self.settlement.request_fields, **body[STORED]}
+        container = body.get("container")
+        if isinstance(container, dict) and isinstance(container.get("id"), str):
+            self.settlement.request_fields = {**self.settlement.request_fields, "container": container["id"]}
 
     def _charge(self, attempt_log: AttemptLog, stream_usage: StreamUsage, *, cut: bool) -> None:
         if self.settlement.record is None:

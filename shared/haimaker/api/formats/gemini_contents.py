@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haimaker.api.formats import gemini_thoughts
+from haimaker.api.formats.account_ids import is_googles_file
 from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter
+from haimaker.http.json import as_list, as_object
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 
 SOUNDS: Mapping[str, str] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "pcm": "pcm16", "l16": "pcm16"}
 """Subtypes of audio whose format has another name in OpenAI's."""
-OWN_FILES = ("generativelanguage.googleapis.com/", "aiplatform.googleapis.com/")
-"""Where files of the deployer's account are, which all keys share: none of them is a client's."""
 TEXTS = ("text/", "application/json")
+FILE_URI = ("fileUri", "file_uri")
 RESULT_FIELDS = ("output", "result")
 """Under which a text that is the whole result of a function stands."""
 
@@ -154,7 +155,20 @@ def parts_of(content: Any, param: str) -> list[tuple[JSON, str]]:
     parts = [{"text": parts}] if isinstance(parts, str) else [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list):
         raise invalid_parameter(f"{param}.parts", "it must be a list of parts")
+    _refuse_files(parts, f"{param}.parts")
     return [(with_camel_names(read_object(part, f"{param}.parts[{at}]")), f"{param}.parts[{at}]") for at, part in enumerate(parts)]
+
+
+def _refuse_files(parts: Any, param: str) -> None:
+    """Raises NotFoundError for a file of the deployer's account at Google, whatever else a part has, in whichever spelling."""
+    for at, part in enumerate(as_list(parts)):
+        for name, value in as_object(part).items():
+            kind, held = to_camel(name), as_object(value)
+            if kind == "functionResponse":
+                _refuse_files(held.get("parts"), f"{param}[{at}].{kind}.parts")
+            elif kind == "fileData" and any(is_googles_file(held[link]) for link in FILE_URI if isinstance(held.get(link), str)):
+                place = f"{param}[{at}].fileData.fileUri"
+                raise NotFoundError("The file was not found.", param=place, code="file_not_found")
 
 
 def _part(part: JSON, param: str) -> JSON | None:
@@ -203,8 +217,6 @@ def _file(file: JSON, param: str) -> JSON:
     link, kind = file.get("fileUri"), str(file.get("mimeType") or "")
     if not isinstance(link, str) or not link:
         raise invalid_parameter(f"{param}.fileUri", "it must be a link")
-    if any(place in link for place in OWN_FILES) or link.startswith("files/"):
-        raise NotFoundError("The file was not found.", param=f"{param}.fileUri", code="file_not_found")
     family = kind.partition("/")[0]
     if family in ("image", "video", "audio"):
         return {"type": f"{family}_url", f"{family}_url": {"url": link}}

@@ -54,7 +54,7 @@ def to_chat(body: JSON, model: str, *, streams: bool = False) -> tuple[JSON, tup
     ours = {name: value for name, value in body.items() if name in OF_CHAT}
     asked = with_camel_names({name: value for name, value in body.items() if name not in GATEWAYS and value is not None})
     check_shape(asked, field_types.GEMINI, to_camel)
-    if asked.get("cachedContent"):
+    if any(body.get(name) for name in ("cachedContent", "cached_content")):
         raise NotFoundError("The cached content was not found.", param="cachedContent", code="cached_content_not_found")
     dropped = list(find_unread(asked, read_fields.GEMINI, spell=to_camel))
     chat: JSON = {**ours, "model": model}

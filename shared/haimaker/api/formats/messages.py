@@ -11,6 +11,7 @@ from typing import Any
 from haimaker.adapters import ADAPTERS
 from haimaker.adapters.repairs import arguments_object
 from haimaker.api.formats import reasoning_details
+from haimaker.api.formats.account_ids import show_container
 from haimaker.api.formats.messages_requests import NO_THREADS, find_refusal, to_chat
 from haimaker.http.errors import APIError
 from haimaker.http.json import as_objects, parse_json
@@ -46,6 +47,7 @@ ERROR_TYPE: Mapping[int, str] = {
 """https://platform.claude.com/docs/en/api/errors; any other is an invalid request or, from 500, an API error."""
 
 BETAS = "anthropic-beta"
+CONTAINER = b'"container"'
 Named = tuple[str, JSON]
 """An event's name, which its data repeats as `type`, and its data."""
 PING: Named = ("ping", {"type": "ping"})
@@ -54,7 +56,7 @@ PING: Named = ("ping", {"type": "ping"})
 def parse(request: Request) -> OperationRequest:
     """Raises BadRequestError, NotFoundError."""
     body = parse_json(request.body)
-    chat, dropped = to_chat(body)
+    chat, dropped = to_chat(body, request.allowed_ids)
     return translated_chat(
         chat,
         request.body,
@@ -69,7 +71,8 @@ def _betas(request: Request) -> tuple[str, ...]:
 def render(request: OperationRequest, result: Result, request_id: str) -> tuple[str, bytes]:
     if result.native is None:
         return "application/json", dumps(from_chat(result.body, request_id))
-    return "application/json", dumps({**result.native, "usage": _with_cost(result.native.get("usage"), result.body["usage"])})
+    told = _with_container(result.native, request_id)
+    return "application/json", dumps({**told, "usage": _with_cost(told.get("usage"), result.body["usage"])})
 
 
 def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
@@ -84,7 +87,7 @@ def write_events(request: OperationRequest, chunks: Iterator[StreamEvent], reque
         return
     for chunk in chunks:
         for event in chunk.native:
-            yield encode_named(_priced(event, chunk.body))
+            yield encode_named(_completed(event, chunk.body, request_id))
 
 
 def from_chat(answer: JSON, request_id: str) -> JSON:
@@ -149,13 +152,24 @@ def to_usage(used: Any) -> JSON:
     return told
 
 
-def _priced(event: Event, body: JSON) -> Event:
-    """An event with the cost, where it tells the usage and that is known."""
+def _completed(event: Event, body: JSON, request_id: str) -> Event:
+    """An event with the cost, where it tells the usage and that is known, and with our id of a container."""
+    if event.name == "message_start" and CONTAINER in event.data:
+        begun = json.loads(event.data)
+        message = begun.get("message")
+        return Event(dumps({**begun, "message": _with_container(message, request_id)}), event.name)
     cost = (body.get("usage") or {}).get("cost")
-    if event.name != "message_delta" or cost is None:
+    if event.name != "message_delta" or (cost is None and CONTAINER not in event.data):
         return event
     told = json.loads(event.data)
-    return Event(dumps({**told, "usage": _with_cost(told.get("usage"), body["usage"])}), event.name)
+    told["delta"] = _with_container(told.get("delta"), request_id)
+    return Event(dumps(told if cost is None else {**told, "usage": _with_cost(told.get("usage"), body["usage"])}), event.name)
+
+
+def _with_container(holder: Any, request_id: str) -> Any:
+    if not isinstance(holder, dict) or not isinstance(holder.get("container"), dict):
+        return holder
+    return {**holder, "container": show_container(holder["container"], request_id)}
 
 
 def _with_cost(told: Any, used: JSON) -> JSON:

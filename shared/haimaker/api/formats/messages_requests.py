@@ -6,13 +6,13 @@ unchanged. What only Anthropic has is left out and named where an answer means t
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats import account_ids, read_fields, reasoning_details
 from haimaker.api.formats.unread import find_unread
-from haimaker.http.errors import BadRequestError, NotFoundError
-from haimaker.http.json import as_object
+from haimaker.http.errors import BadRequestError
+from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.validation import field_types
 from haimaker.validation.shapes import check_shape
@@ -28,9 +28,7 @@ THINKING = ("enabled", "adaptive", "disabled", "between_tools")
 NOT_THINKING = ("disabled", "between_tools")
 """Where a model can't think between its calls of tools alone it does not at all, as Anthropic's own fallbacks have it."""
 CHOICE: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
-OWN_BLOCKS = frozenset(
-    {"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking", "container_upload"}
-)
+OWN_BLOCKS = frozenset({"server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "redacted_thinking"})
 """Of earlier answers: only their maker understands them."""
 BLOCKS = OWN_BLOCKS | read_fields.BLOCKS.tables.keys()
 """Others are of a tool of Anthropic's, or of tomorrow: in an earlier answer only their maker understands them either, and elsewhere
@@ -62,6 +60,9 @@ def _find_strange(content: Any, param: str) -> BadRequestError | None:
     """The refusal of the first block that only Anthropic may know."""
     for index, block in enumerate(content if isinstance(content, list) else ()):
         where = f"{param}[{index}]"
+        if _is_file_of_account(block):
+            message = f"{where}: Only the provider that has the file can read it."
+            return BadRequestError(message, param=where, code="file_not_found")
         if _is_strange(block):
             return _invalid(f"{where}.type", f"a block of type {block['type']!r} can't stand here")
         if block.get("type") == "tool_result" and (inner := _find_strange(block.get("content"), f"{where}.content")):
@@ -69,16 +70,25 @@ def _find_strange(content: Any, param: str) -> BadRequestError | None:
     return None
 
 
+def _is_file_of_account(block: JSON) -> bool:
+    return block.get("type") == "container_upload" or as_object(block.get("source")).get("type") == "file"
+
+
 def _is_strange(block: JSON) -> bool:
     return isinstance(block.get("type"), str) and block["type"] not in BLOCKS
 
 
-def to_chat(body: JSON) -> tuple[JSON, tuple[str, ...]]:
-    """The chat, and the names of the fields that were left out. Raises BadRequestError, NotFoundError.
+def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[str, ...]]:
+    """The chat, and the names of the fields that were left out. Of what is kept in the provider's account it may name what is
+    allowed; whose a container is, `api/containers.py` finds out. Raises BadRequestError, NotFoundError.
 
     A thread, which the provider would keep, is refused so that its clients go on without: all keys share the provider's account.
     """
     check_shape(body, field_types.MESSAGES)
+    account_ids.refuse_skills(body.get("container"), allowed_ids)
+    account_ids.refuse_blocks(body.get("system"), "system", allowed_ids)
+    for position, message in enumerate(as_objects(body.get("messages"))):
+        account_ids.refuse_blocks(message.get("content"), f"messages[{position}].content", allowed_ids)
     if body.get("thread") is not None:
         raise BadRequestError("thread: The gateway keeps no threads.", param="thread", code=NO_THREADS)
     chat: JSON = {name: body[name] for name in SAME if body.get(name) is not None}
@@ -204,13 +214,13 @@ def _blocks(content: Any, param: str) -> list[JSON]:
     for index, block in enumerate(content):
         if not isinstance(block.get("type"), str | None):
             raise _invalid(f"{param}[{index}].type", "it must be a string")
-        if block.get("type") == "container_upload" and block.get("file_id") is not None:
-            raise NotFoundError("The file was not found.", param=f"{param}[{index}].file_id", code="file_not_found")
     return content
 
 
 def _part(block: JSON, param: str) -> JSON:
     kind = block.get("type")
+    if _is_file_of_account(block):
+        return {"type": "text", "text": ""}
     if kind == "text" and isinstance(block.get("text"), str):
         return _with_cache_control({"type": "text", "text": block["text"]}, block)
     if kind == "image":
@@ -247,15 +257,13 @@ def _document(block: JSON, param: str) -> JSON:
 
 
 def _source(block: JSON, param: str) -> str:
-    """A link, or a data URL. A file of the provider's account is nobody's here: keys share that account."""
+    """A link, or a data URL."""
     source = block.get("source")
     kind = source.get("type") if isinstance(source, dict) else None
     if isinstance(source, dict) and kind == "url" and isinstance(source.get("url"), str):
         return str(source["url"])
     if isinstance(source, dict) and kind == "base64" and isinstance(source.get("data"), str):
         return f"data:{source.get('media_type')};base64,{source['data']}"
-    if kind == "file":
-        raise NotFoundError("The file was not found.", param=f"{param}.source.file_id", code="file_not_found")
     raise _invalid(f"{param}.source", "it must be of type base64 or url")
 
 

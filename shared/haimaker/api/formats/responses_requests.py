@@ -8,9 +8,9 @@ signed travels in the ids of calls.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from haimaker.api.formats import read_fields, reasoning_details
+from haimaker.api.formats import account_ids, read_fields, reasoning_details
 from haimaker.api.formats.unread import find_unread
-from haimaker.http.errors import BadRequestError, NotFoundError, invalid_parameter, missing_parameter
+from haimaker.http.errors import BadRequestError, invalid_parameter, missing_parameter
 from haimaker.http.values import JSON
 from haimaker.operations.fields import OURS as OF_GATEWAY
 from haimaker.operations.operation import OUR_SIGNATURE, unpack_summary
@@ -87,7 +87,7 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
         if asked.get(name) and not _is_allowed(asked[name], allowed_ids):
             raise BadRequestError(why, param=name, code="unsupported_parameter")
     for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
-        _refuse_foreign(_object(tool, f"tools[{index}]"), f"tools[{index}]", allowed_ids)
+        account_ids.refuse_tool(_object(tool, f"tools[{index}]"), f"tools[{index}]", allowed_ids)
     for param, identifier in _files(asked.get("input")):
         if identifier not in allowed_ids:
             raise BadRequestError("The file was not found.", param=param, code="file_not_found")
@@ -131,33 +131,20 @@ def _is_allowed(given: Any, allowed_ids: Collection[str]) -> bool:
 
 
 def _files(given: Any) -> Iterator[tuple[str, Any]]:
-    """The places where a request names files by their ids alone, and these."""
+    """The places where a request names files by their ids, and these."""
     for place, item in enumerate(given if isinstance(given, list) else ()):
         for name in ("content", "output"):
             parts = item.get(name) if isinstance(item, dict) else None
+            if isinstance(parts, dict) and parts.get("file_id") is not None:  # the picture of a screen
+                yield f"input[{place}].{name}.file_id", parts["file_id"]
             for index, part in enumerate(parts if isinstance(parts, list) else ()):
-                if isinstance(part, dict) and _is_file_of_account(part):
+                if isinstance(part, dict) and part.get("file_id") is not None:
                     yield f"input[{place}].{name}[{index}].file_id", part["file_id"]
 
 
 def _is_file_of_account(part: JSON) -> bool:
     told = any(isinstance(part.get(name), str) for name in ("image_url", "file_data", "file_url"))
     return part.get("type") in ("input_image", "input_file") and part.get("file_id") is not None and not told
-
-
-def _refuse_foreign(tool: JSON, param: str, allowed_ids: Collection[str]) -> None:
-    """Raises NotFoundError where a tool names what is kept in the provider's account, which all keys share."""
-    held = tool.get("container")
-    mask = tool.get("input_image_mask")
-    named = {
-        "vector_store_ids": tool.get("vector_store_ids"),
-        "container": held if isinstance(held, str) else None,
-        "container.file_ids": held.get("file_ids") if isinstance(held, dict) else None,
-        "input_image_mask.file_id": mask.get("file_id") if isinstance(mask, dict) else None,
-    }
-    for name, ids in named.items():
-        if any(each not in allowed_ids for each in (ids if isinstance(ids, list) else [ids]) if each):
-            raise NotFoundError(f"{param}.{name}: it was not found.", param=f"{param}.{name}", code="not_found")
 
 
 def namespaces(body: JSON) -> Mapping[str, tuple[str, str]]:

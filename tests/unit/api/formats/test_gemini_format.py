@@ -276,7 +276,37 @@ def test_what_only_google_has_is_left_out_and_named(fields: JSON, dropped: Seque
             NotFoundError,
             "contents[0].parts[0].fileData.fileUri",
         ),
+        (
+            {"contents": [{"parts": [{"file_data": {"file_uri": "HTTPS://GenerativeLanguage.googleapis.com/v1beta/files/a"}}]}]},
+            NotFoundError,
+            "contents[0].parts[0].fileData.fileUri",
+        ),
+        (
+            {"systemInstruction": {"parts": [{"fileData": {"fileUri": "files/a"}}]}},
+            NotFoundError,
+            "systemInstruction.parts[0].fileData.fileUri",
+        ),
+        (
+            {
+                "contents": [
+                    {
+                        "parts": [
+                            {"functionResponse": {"name": "f", "response": {}, "parts": [{"fileData": {"fileUri": "files/a"}}]}}
+                        ]
+                    }
+                ]
+            },
+            NotFoundError,
+            "contents[0].parts[0].functionResponse.parts[0].fileData.fileUri",
+        ),
+        (
+            {"contents": [{"parts": [{"text": "a", "fileData": {"fileUri": "files/a"}}]}]},
+            NotFoundError,
+            "contents[0].parts[0].fileData.fileUri",
+        ),
+        ({"cached_content": "cachedContents/a"}, NotFoundError, "cachedContent"),
         ({"cachedContent": "cachedContents/a"}, NotFoundError, "cachedContent"),
+        ({"tools": [{"file_search": {"fileSearchStoreNames": ["a"]}}]}, NotFoundError, "tools[0].fileSearch"),
         ({"generationConfig": 5}, BadRequestError, "generationConfig"),
         ({"generationConfig": {"responseModalities": 5}}, BadRequestError, "generationConfig.responseModalities"),
         ({"tools": [{"functionDeclarations": True}]}, BadRequestError, "tools[0].functionDeclarations"),
