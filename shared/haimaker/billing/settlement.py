@@ -64,7 +64,7 @@ class AttemptLog:
 
     def set_usage(self, tokens: Usage, *, estimated: bool) -> None:
         self.tokens = tokens.at_tier(self.service_tier) if self.service_tier else tokens
-        self.estimated = estimated
+        self.estimated = estimated or tokens.is_estimated
 
     def to_record(self) -> JSON:
         """The attempt as a request's record and an error show it: no address and no message."""

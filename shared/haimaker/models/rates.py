@@ -34,6 +34,7 @@ RATE_NAMES = (
     "fast_multiplier",
     "fedramp_uplift_multiplier",
     "google_maps_grounding_cost_per_query",
+    "guardrail_cost_per_microusd",
     "input_cost_per_audio_per_second",
     "input_cost_per_audio_token",
     "input_cost_per_character",

@@ -15,15 +15,25 @@ from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, StreamEvent
 from haimaker.lean_dataclasses import dataclass, replace
 from haimaker.lean_pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
-from haimaker.models.catalog import ModelInfo
 from haimaker.models.names import AUTO, bills_turns_of_tools, reads_search_for_free
 from haimaker.operations import splitting, stream_usage
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.fields import OURS, CheckedFields, CommonFields, raise_validation_error, with_model
 from haimaker.operations.operation import OperationRequest, Original, Result, trusted_usage
-from haimaker.operations.server_tools import MAX_SEARCHES, OwnTools, ServerTools, asks_to_search, own_tools
+from haimaker.operations.server_tools import (
+    LARGEST_INPUT_TOKENS,
+    LONGEST_ANSWER_TOKENS,
+    OwnTools,
+    asked_latency,
+    asks_to_search,
+    max_advice,
+    max_fees,
+    max_guardrail_microusd,
+    own_tools,
+)
 from haimaker.operations.server_tools import NONE as NO_TOOLS
 from haimaker.pricing import costs, usage
+from haimaker.pricing.guardrails import TOKEN_CHARACTERS
 from haimaker.pricing.usage import Usage
 from haimaker.validation import field_types
 from haimaker.validation.bounds import MAX_ITEMS, MAX_NAME, Name, Objects, Parts, Text
@@ -40,12 +50,6 @@ BRINGS_TOOLS = ("tools", "functions", "response_format", "web_search_options")
 """Parameters with which a request has tools, for an answer in JSON may be asked for by way of one."""
 IMAGE_TOKENS = 50_000
 """The dearest known: gpt-4o-mini bills 2,833 + 5,667 a tile, up to 8 tiles. https://platform.openai.com/docs/guides/images-vision"""
-LARGEST_INPUT_TOKENS = 2_000_000
-"""The prompt of a request with a file, for a model whose limit is not known."""
-RESEARCH_SEARCHES = 100
-"""The most searches of a model that researches; its provider names no limit."""
-LONGEST_ANSWER_TOKENS = 128_000
-"""The longest answer of a model whose limit is not known."""
 ANSWER_RESERVE_TOKENS = 4_096
 """The most of the tokens per minute that is taken for an answer."""
 INLINE_DATA = {"image_url": "url", "file": "file_data", "input_audio": "data"}
@@ -234,7 +238,17 @@ class ChatRequest(TextRequest):
         limits = attempt.target, attempt.max_tool_calls
         if limits not in self._max_beside:
             self._max_beside[limits] = self._max_usage_beside(attempt)
-        return replace(self._max_beside[limits], output=self._output_bound(attempt, default_output_tokens) * self.choices)
+        output = self._output_bound(attempt, default_output_tokens) * self.choices
+        guarded = self._guardrail_microusd(attempt, output * TOKEN_CHARACTERS)
+        return replace(self._max_beside[limits], output=output, guardrail_microusd=guarded)
+
+    def estimate_usage(self, attempt: Attempt, sent_bytes: int = 0) -> Usage:
+        guarded = self._guardrail_microusd(attempt, sent_bytes)
+        return replace(TextRequest.estimate_usage(self, attempt, sent_bytes), guardrail_microusd=guarded)
+
+    def _guardrail_microusd(self, attempt: Attempt, answer_characters: int) -> int:
+        images = self._messages.images
+        return max_guardrail_microusd(self.body, attempt.model_info, self.size, images, answer_characters)
 
     @cached_property
     def _max_beside(self) -> dict[tuple[str, int | None], Usage]:
@@ -250,8 +264,8 @@ class ChatRequest(TextRequest):
         geo = body.get("inference_geo")
         most = Usage(
             input=self.max_prompt_tokens(attempt),
-            service_tier=self.fields.service_tier or _asked_latency(body),
-            **_max_fees(model_info, tools),
+            service_tier=self.fields.service_tier or asked_latency(body),
+            **max_fees(model_info, tools),
             speed="fast" if body.get("speed") == "fast" else None,
             inference_geo=geo if isinstance(geo, str) else "us",  # without, the workspace says where
         )
@@ -268,7 +282,7 @@ class ChatRequest(TextRequest):
         summary = replace(window, output=model_info.max_output_tokens or LONGEST_ANSWER_TOKENS)
         beside = [summary] * (tools.uses + 1) if tools.compacts else []
         for name, uses in tools.advisors:
-            beside += [_max_advice(model_info.served_as(name), name, most)] * uses
+            beside += [max_advice(model_info.served_as(name), name, most)] * uses
         return replace(most, input=window.input * (tools.uses + 1), beside=tuple(beside))
 
     def tool_calls(self, attempt: Attempt) -> int:
@@ -305,36 +319,6 @@ class ChatRequest(TextRequest):
 
         messages = with_data_urls(self.body["messages"], data_url)
         return self if messages is None else replace(self, body={**self.body, "messages": messages})
-
-
-def _max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
-    """The most fees that may be due: of tools that are asked for, and of models that search unasked.
-    https://docs.perplexity.ai/getting-started/pricing"""
-    if model_info.rate(costs.FEE_RATES["citations"]) is not None:
-        return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
-    unasked = model_info.rate(costs.SEARCH_SIZES) is not None
-    searches = max(unasked, tools.fees.get("web_searches", 0))
-    opens = bool(searches) and model_info.rate(costs.FEE_RATES["opened_pages"]) is not None
-    return {**tools.fees, "web_searches": searches, **({"opened_pages": MAX_SEARCHES} if opens else {})}
-
-
-def _asked_latency(body: JSON) -> str | None:
-    """The tier of Bedrock that is asked for by its latency:
-    https://docs.aws.amazon.com/bedrock/latest/userguide/latency-optimized-inference.html"""
-    asked = body.get("performanceConfig") or body.get("performance_config")
-    latency = asked.get("latency") if isinstance(asked, dict) else None
-    return latency if latency == "optimized" else None
-
-
-def _max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
-    """One question to another model of the vendor's."""
-    return Usage(
-        input=advisor.max_input_tokens or LARGEST_INPUT_TOKENS,
-        output=advisor.max_output_tokens or LONGEST_ANSWER_TOKENS,
-        model=name,
-        service_tier=most.service_tier,
-        inference_geo=most.inference_geo,
-    )
 
 
 def parse_chat(raw: bytes, model: str | None = None) -> ChatRequest:

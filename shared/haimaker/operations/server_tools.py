@@ -13,6 +13,9 @@ from haimaker.http.errors import invalid_parameter
 from haimaker.http.json import as_object, as_objects
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
+from haimaker.models.catalog import ModelInfo
+from haimaker.pricing import costs, guardrails
+from haimaker.pricing.usage import Usage
 from haimaker.validation.bounds import MAX_NAME
 
 DECLARATIONS = ("functionDeclarations", "function_declarations")
@@ -24,6 +27,12 @@ CLIENTS_TOOLS = (
 """The client runs them: https://platform.openai.com/docs/guides/tools"""
 MAX_SEARCHES = 10
 """The most searches of the web in a request that allows them; providers name no limit."""
+LARGEST_INPUT_TOKENS = 2_000_000
+"""The prompt of a request with a file, for a model whose limit is not known."""
+LONGEST_ANSWER_TOKENS = 128_000
+"""The longest answer of a model whose limit is not known."""
+RESEARCH_SEARCHES = 100
+"""The most searches of a model that researches; its provider names no limit."""
 MAX_OWN_TOOLS = 128
 """Of one request: as many tools of any kind as OpenAI takes. Each is reckoned with for each target and each number of calls.
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools"""
@@ -137,10 +146,54 @@ def own_tools(body: JSON) -> OwnTools:
     return OwnTools(Counter(map(_own_tool, found)) if found else {}, searches, body.get("max_tool_calls"), _compacts(body))
 
 
+def max_fees(model_info: ModelInfo, tools: ServerTools) -> dict[str, Any]:
+    """The most fees that may be due: of tools that are asked for, and of models that search unasked.
+    https://docs.perplexity.ai/getting-started/pricing"""
+    if model_info.rate(costs.FEE_RATES["citations"]) is not None:
+        return {"web_searches": RESEARCH_SEARCHES, "citations": model_info.max_input_tokens or LARGEST_INPUT_TOKENS}
+    unasked = model_info.rate(costs.SEARCH_SIZES) is not None
+    searches = max(unasked, tools.fees.get("web_searches", 0))
+    opens = bool(searches) and model_info.rate(costs.FEE_RATES["opened_pages"]) is not None
+    return {**tools.fees, "web_searches": searches, **({"opened_pages": MAX_SEARCHES} if opens else {})}
+
+
+def max_guardrail_microusd(body: JSON, model_info: ModelInfo, prompt_bytes: int, images: int, answer_characters: int) -> int:
+    """The most that a guardrail costs that judges a prompt and its answer; 0 without one, and where there is none."""
+    if not guardrail_of(body) or model_info.rate(costs.FEE_RATES["guardrail_microusd"]) is None:
+        return 0
+    prompt = guardrails.max_microusd(prompt_bytes, 1 + len(body["messages"]), images)
+    return prompt + guardrails.max_microusd(answer_characters)
+
+
+def max_advice(advisor: ModelInfo, name: str, most: Usage) -> Usage:
+    """One question to another model of the vendor's."""
+    return Usage(
+        input=advisor.max_input_tokens or LARGEST_INPUT_TOKENS,
+        output=advisor.max_output_tokens or LONGEST_ANSWER_TOKENS,
+        model=name,
+        service_tier=most.service_tier,
+        inference_geo=most.inference_geo,
+    )
+
+
+def asked_latency(body: JSON) -> str | None:
+    """The tier of Bedrock that is asked for by its latency:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/latency-optimized-inference.html"""
+    asked = body.get("performanceConfig") or body.get("performance_config")
+    latency = asked.get("latency") if isinstance(asked, dict) else None
+    return latency if latency == "optimized" else None
+
+
 def asks_to_search(body: JSON) -> bool:
     """Whether it allows searches of the web by a field of its own: OpenAI's, and Alibaba's, of
     https://www.alibabacloud.com/help/en/model-studio/web-search"""
     return body.get("web_search_options") is not None or body.get("enable_search") is True
+
+
+def guardrail_of(body: JSON) -> JSON:
+    """The guardrail of Bedrock's that a request names, empty without one:
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailConfiguration.html"""
+    return as_object(body.get("guardrailConfig") or body.get("guardrail_config"))
 
 
 def _own_tool(tool: JSON) -> OwnTool:

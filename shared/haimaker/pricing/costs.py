@@ -49,6 +49,7 @@ FEE_RATES: Mapping[str, tuple[str, ...]] = {
     "opened_pages": ("page_visit_cost_per_query",),
     "file_searches": ("file_search_cost_per_query",),
     "container_gb": ("container_cost_per_gb",),
+    "guardrail_microusd": ("guardrail_cost_per_microusd",),
     "other_tool_uses": (),
     "citations": ("citation_cost_per_token",),
 }

@@ -16,11 +16,16 @@ MAX_COUNT = 10**9
 """A larger count is an upstream's mistake, and read as none."""
 
 MAIN_COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
-
-KNOWN_TOOL_USES = (
-    *("web_search_requests", "maps_requests", "page_visit_requests", "file_search_requests", "container_gigabytes"),
-    *("web_fetch_requests", "tool_search_requests"),
-)
+TOOL_USES = {
+    "web_searches": "web_search_requests",
+    "maps_queries": "maps_requests",
+    "opened_pages": "page_visit_requests",
+    "file_searches": "file_search_requests",
+    "container_gb": "container_gigabytes",
+    "guardrail_microusd": "guardrail_microusd",
+}
+"""What a usage object calls the counts of tools that are billed."""
+KNOWN_TOOL_USES = (*TOOL_USES.values(), "web_fetch_requests", "tool_search_requests")
 """The last two are free: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#usage-and-pricing"""
 OWN_PASSES = ("message", "fallback_message")
 """Of Anthropic's `iterations`, those that are in the totals; a declined one of a fallback is in neither."""
@@ -70,6 +75,8 @@ class Usage:
     """Of memory, of all containers together in which code was run: https://platform.openai.com/docs/pricing#built-in-tools"""
     other_tool_uses: int = 0
     """Uses of the provider's own tools for which no price is known."""
+    guardrail_microusd: int = 0
+    """What a guardrail costs that judged the prompt and the answer, in millionths of a dollar: see `guardrails.py`."""
     citations: int = 0
     """Tokens of search results that are billed beside the prompt."""
     characters: int = 0
@@ -95,6 +102,8 @@ class Usage:
     """Where the response says it was computed: https://platform.claude.com/docs/en/build-with-claude/data-residency"""
     model: str | None = None
     """That answered in the place of the one that was asked for, by its name at the provider."""
+    is_estimated: bool = False
+    """Whether a part of it is a guess."""
     is_refused: bool = False
     """Whether the request was declined before any of an answer, which Anthropic does not bill:
     https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback"""
@@ -145,20 +154,19 @@ def from_openai(usage: Any, service_tier: Any = None) -> Usage:
     uses, size = as_object(body.get("server_tool_use")), _text(body.get("search_context_size"))
     # Alibaba's: https://www.alibabacloud.com/help/en/model-studio/web-search
     found = max(to_count(body, "num_search_queries"), to_count(as_object(as_object(body.get("plugins")).get("search")), "count"))
+    used = {field: to_count(uses, name) for field, name in TOOL_USES.items()} if uses else {}
+    used["web_searches"] = max(found, used.get("web_searches", 0), int(size is not None))
     counted = _counts(
         body,
-        web_searches=max(found, to_count(uses, "web_search_requests"), int(size is not None)),
+        **used,
         search_size=size,
-        maps_queries=to_count(uses, "maps_requests"),
-        opened_pages=to_count(uses, "page_visit_requests"),
-        file_searches=to_count(uses, "file_search_requests"),
-        container_gb=to_count(uses, "container_gigabytes"),
         other_tool_uses=sum(to_count(uses, name) for name in uses if name not in KNOWN_TOOL_USES),
         citations=to_count(body, "citation_tokens"),
         service_tier=_text(tier),
         speed=_text(body.get("speed")),
         inference_geo=_text(body.get("inference_geo")),
         reported_units=_reported_units(body),
+        is_estimated=uses.get("estimated") is True,
         is_refused=body.get("billed") is False,
     )
     return _with_passes(counted, body.get("iterations"))
@@ -256,25 +264,16 @@ def to_openai(tokens: Usage) -> JSON:
         if tokens.cache_write_12h:
             read["cache_creation"]["ephemeral_24h_input_tokens"] = tokens.cache_write_12h
     made: JSON = {"reasoning_tokens": tokens.reasoning, "audio_tokens": tokens.output_audio}
-    if tokens.output_image:
-        made["image_tokens"] = tokens.output_image
-    if tokens.output_video:
-        made["video_tokens"] = tokens.output_video
+    others = {"image_tokens": tokens.output_image, "video_tokens": tokens.output_video}
     usage: JSON = {
         "prompt_tokens": tokens.prompt,
         "completion_tokens": tokens.completion,
         "total_tokens": tokens.prompt + tokens.completion,
         "prompt_tokens_details": read,
-        "completion_tokens_details": made,
+        "completion_tokens_details": made | {name: count for name, count in others.items() if count},
     }
-    uses = {
-        "web_search_requests": tokens.web_searches,
-        "maps_requests": tokens.maps_queries,
-        "page_visit_requests": tokens.opened_pages,
-        "file_search_requests": tokens.file_searches,
-        "container_gigabytes": tokens.container_gb,
-        "other": tokens.other_tool_uses,
-    }
+    uses = {name: getattr(tokens, field) for field, name in TOOL_USES.items()}
+    uses |= {"other": tokens.other_tool_uses, "estimated": tokens.is_estimated}
     if any(uses.values()):
         usage["server_tool_use"] = {name: uses for name, uses in uses.items() if uses}
     if tokens.search_size is not None:
@@ -395,6 +394,7 @@ def sum_usages(used: Sequence[Usage]) -> Usage:
         used[0],
         **{name: sum(getattr(tokens, name) for tokens in used) for name in names},
         reported_units=None if None in reported else sum(units or 0 for units in reported),
+        is_estimated=any(tokens.is_estimated for tokens in used),
         is_refused=all(tokens.is_refused for tokens in used),
         beside=tuple(each for tokens in used for each in tokens.beside),
     )

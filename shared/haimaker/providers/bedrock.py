@@ -59,6 +59,7 @@ PROVIDER = Provider(
         prefixes=("converse/", "invoke/"),
         known_as={"guardrail/": "guardrail"},
         unlisted=("/", "guardrail"),
+        fees={"guardrail_cost_per_microusd": "0.000001"},
     ),
     operations={
         "moderations": MODERATION,

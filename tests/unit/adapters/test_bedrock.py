@@ -12,11 +12,13 @@ from haimaker.adapters.bedrock import chat, tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.errors import APIError, BadGatewayError
 from haimaker.http.values import JSON, ErrorFields, Event
+from haimaker.operations.operation import UpstreamBody
 from haimaker.pricing.usage import from_openai
 from tests.support.builders import attempt, chat_request, result_of
 from tests.unit.adapters.folding import fold
 
 ATTEMPT = attempt("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+ATTEMPT = ATTEMPT.copy(model_info=ATTEMPT.model_info.with_fees(ATTEMPT.provider.catalog.fees))
 USAGE = {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
 STOP = ("messageStop", {"stopReason": "end_turn"})
 
@@ -34,9 +36,9 @@ def stop(index: int) -> tuple[str, JSON]:
     return "contentBlockStop", {"contentBlockIndex": index}
 
 
-def chunks(*events: tuple[str, JSON]) -> list[JSON]:
+def chunks(*events: tuple[str, JSON], **asked: Any) -> list[JSON]:
     made = [Event(json.dumps(body).encode(), name) for name, body in events]
-    bodies = [chunk.body for chunk in chat.from_stream(made, chat_request(), ATTEMPT)]
+    bodies = [chunk.body for chunk in chat.from_stream(made, chat_request(**asked), ATTEMPT)]
     for body in bodies:
         ChatCompletionChunk.model_validate(body)
     return bodies
@@ -118,6 +120,31 @@ def test_the_tier_that_served_and_what_a_guardrail_found() -> None:
     fields = {"usage": USAGE, "serviceTier": {"type": "flex"}, "trace": {"guardrail": {"actionReason": "blocked"}}}
     for made in (whole([], **fields), chunks(STOP, ("metadata", fields))[-1]):
         assert (made["service_tier"], made["usage"]["service_tier"], made["trace"]) == ("flex", "flex", fields["trace"])
+
+
+@pytest.mark.parametrize(
+    ("config", "counted", "uses", "shown"),
+    [
+        ({"trace": "enabled"}, True, {"guardrail_microusd": 150}, {"guardrail", "promptRouter"}),
+        ({"trace": "disabled"}, True, {"guardrail_microusd": 150}, {"promptRouter"}),
+        ({}, True, {"guardrail_microusd": 150}, {"promptRouter"}),
+        ({}, False, {"guardrail_microusd": 2_010, "estimated": True}, {"promptRouter"}),
+        (None, True, {"guardrail_microusd": 150}, {"guardrail", "promptRouter"}),
+        (None, False, None, {"guardrail", "promptRouter"}),
+    ],
+)
+def test_what_a_guardrail_cost_is_counted_and_its_trace_shown_if_asked_for(
+    config: JSON | None, counted: bool, uses: JSON | None, shown: set[str]
+) -> None:
+    """Where nothing says what it cost, it is a guess: the prompt's characters and the answer's, by every policy."""
+    asked = {} if config is None else {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", **config}}
+    assessed = {"abc": {"invocationMetrics": {"usage": {"topicPolicyUnits": 1}}} if counted else {}}
+    trace = {"guardrail": {"inputAssessment": assessed}, "promptRouter": {"invokedModelId": "m"}}
+    said = {"usage": USAGE, "trace": trace}
+    answer = {"output": {"message": {"role": "assistant", "content": []}}, "stopReason": "end_turn", **said}
+    made = chat.from_upstream(UpstreamBody({}, json.dumps(answer).encode()), chat_request(**asked), ATTEMPT).body
+    for each in (made, chunks(STOP, ("metadata", said), **asked)[-1]):
+        assert (each["usage"].get("server_tool_use"), set(each["trace"])) == (uses, shown)
 
 
 def test_several_calls_count_from_zero_and_never_lack_arguments() -> None:

@@ -340,6 +340,14 @@ def test_parameters(target: str, fields: JSON, inference: JSON, own: JSON, lost:
             {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "enabled"}},
             {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "enabled"}},
         ),
+        (
+            {"guardrail_config": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "disabled"}},
+            {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "enabled"}},
+        ),
+        (
+            {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "enabled_full"}},
+            {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1", "trace": "enabled_full"}},
+        ),
         ({"request_metadata": {"team": "a"}}, {"requestMetadata": {"team": "a"}}),
         ({"performanceConfig": {"latency": "optimized"}}, {"performanceConfig": {"latency": "optimized"}}),
     ],

@@ -85,7 +85,17 @@ def named_events_of(body: JSON) -> Iterator[tuple[str, JSON]]:
     yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hi"}}
     yield "contentBlockStop", {"contentBlockIndex": 0}
     yield "messageStop", {"stopReason": body["stopReason"]}
-    yield "metadata", {name: body[name] for name in ("usage", "performanceConfig") if name in body}
+    yield "metadata", {name: body[name] for name in ("usage", "performanceConfig", "trace") if name in body}
+
+
+def guarded(asked: JSON, *answered: JSON) -> JSON:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailTraceAssessment.html"""
+
+    def assessment(units: JSON) -> JSON:
+        return {"invocationMetrics": {"guardrailProcessingLatency": 300, "usage": {"wordPolicyUnits": 1, **units}}}
+
+    outputs = {"outputAssessments": {"abc123": [assessment(units) for units in answered]}} if answered else {}
+    return {"trace": {"guardrail": {"inputAssessment": {"abc123": assessment(asked)}, **outputs}}}
 
 
 def events_of(body: JSON) -> Iterator[JSON]:
@@ -251,6 +261,34 @@ CASES: dict[str, tuple[str, Place, JSON, int | None]] = {
         VIRGINIA,
         converse(10**6, 10**6, performanceConfig={"latency": "standard"}),
         4_000_000_000,
+    ),
+    "guarded": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(1_000, 1_000, **guarded({"contentPolicyUnits": 4, "topicPolicyUnits": 2}, {"sensitiveInformationPolicyUnits": 3})),
+        4_000_000 + 4 * 150_000 + 2 * 150_000 + 3 * 100_000,
+    ),
+    "guarded with images and proofs": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(
+            1_000,
+            1_000,
+            **guarded({"contentPolicyImageUnits": 1}, {"contextualGroundingPolicyUnits": 1}, {"automatedReasoningPolicyUnits": 2}),
+        ),
+        4_000_000 + 750_000 + 100_000 + 2 * 170_000,
+    ),
+    "guarded by words alone, which are free": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(1_000, 1_000, **guarded({"sensitiveInformationPolicyFreeUnits": 1})),
+        4_000_000,
+    ),
+    "stopped by a guardrail before the model": (
+        "bedrock/us.amazon.nova-pro-v1:0",
+        VIRGINIA,
+        converse(0, 0, **guarded({"topicPolicyUnits": 1})),
+        150_000,
     ),
     "asked the same again": (
         "gemini/gemini-3-flash-preview",

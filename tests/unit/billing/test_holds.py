@@ -21,13 +21,26 @@ from haimaker.models.catalog import Place
 from haimaker.operations.server_tools import MAX_SEARCHES, MAX_TURNS
 from haimaker.pricing.amounts import to_usd
 from haimaker.pricing.costs import cost_nanousd
+from haimaker.pricing.guardrails import TEXT_MICROUSD
 from haimaker.pricing.usage import Usage
 from haimaker.providers.registry import all_providers, definition_for
 from haimaker.routing.config import Config
 from haimaker.routing.router import Router
 from tests.support.builders import chat_request
 from tests.support.builders import request as client_request
-from tests.unit.billing.test_charges import ANYWHERE, EUROPE, EVERYWHERE, IRELAND, US_CENTRAL, ant, charged, gem, oai, tried
+from tests.unit.billing.test_charges import (
+    ANYWHERE,
+    EUROPE,
+    EVERYWHERE,
+    IRELAND,
+    US_CENTRAL,
+    ant,
+    charged,
+    gem,
+    guarded,
+    oai,
+    tried,
+)
 
 DEFAULT = 4_096
 MESSAGES = [{"role": "user", "content": "x" * 2_000}]
@@ -283,9 +296,14 @@ def test_converse(model: str, place: Any, data: st.DataObject) -> None:
         "stopReason": "end_turn",
         "usage": {**counts, "totalTokens": sum(counts.values())},
     }
+    fields: JSON = {"max_tokens": 1_000}
+    if data.draw(st.booleans()):
+        fields["guardrailConfig"] = {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
+        prompt_units, answer_units = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 8))
+        answer |= guarded(*(dict.fromkeys(TEXT_MICROUSD, units) for units in (prompt_units, answer_units)))
     cost = charged(target, answer, streamed=False)
     assert cost is not None
-    assert cost <= held(target, {"max_tokens": 1_000})
+    assert cost <= held(target, fields)
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,7 @@ def test_every_count_has_a_rate() -> None:
         *costs.COUNTED_OTHERWISE,
         "beside",
         "inference_geo",
+        "is_estimated",
         "is_refused",
         "model",
         "service_tier",

@@ -9,11 +9,15 @@ from typing import Any
 from haimaker.adapters.bedrock import tool_ids
 from haimaker.adapters.bedrock.tools import JSON_TOOL
 from haimaker.http.errors import BadGatewayError
-from haimaker.http.json import as_list
+from haimaker.http.json import as_list, as_object
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON
 from haimaker.lean_dataclasses import dataclass, field
 from haimaker.media.base64_data import join_base64
+from haimaker.operations.attempt import Attempt
+from haimaker.operations.chat import ChatRequest
+from haimaker.operations.server_tools import guardrail_of
+from haimaker.pricing.guardrails import TOKEN_CHARACTERS, cost_microusd
 from haimaker.pricing.usage import Usage, is_plausible, to_count, to_openai
 
 STOP_REASON = {
@@ -29,6 +33,7 @@ STOP_REASON = {
 FAILED = frozenset({"malformed_model_output", "malformed_tool_use"})
 """With these there is no answer, or only the beginning of one."""
 MAIN_COUNTS = ("inputTokens", "outputTokens")
+TRACES = ("enabled", "enabled_full")
 SERVICE_TIERS = ("default", "flex", "priority")
 """Those that OpenAI's format knows."""
 
@@ -193,8 +198,8 @@ def blocks_of(content: list[Any]) -> Iterator[tuple[JSON, list[JSON]]]:
             yield {}, [block]
 
 
-def to_usage(metadata: JSON) -> JSON | None:
-    """OpenAI's usage object of an answer or of its metadata event; None where there is none that can be."""
+def to_usage(metadata: JSON, request: ChatRequest, attempt: Attempt) -> JSON | None:
+    """OpenAI's usage object of an answer or of its metadata event to a request; None where there is none that can be."""
     usage = metadata.get("usage")
     if not isinstance(usage, dict) or not is_plausible(usage, MAIN_COUNTS):
         return None
@@ -205,6 +210,10 @@ def to_usage(metadata: JSON) -> JSON | None:
     reasoning = min(
         output, to_count(_inner(metadata, "additionalModelResponseFields", "usage", "output_tokens_details"), "thinking_tokens")
     )
+    guarded = _guardrail_microusd(metadata)
+    is_guess = guarded is None and bool(guardrail_of(request.body))
+    if is_guess:
+        guarded = request.estimate_usage(attempt, output * TOKEN_CHARACTERS).guardrail_microusd
     hour = min(written, sum(to_count(detail, "inputTokens") for detail in details))
     made = to_openai(
         Usage(
@@ -214,15 +223,35 @@ def to_usage(metadata: JSON) -> JSON | None:
             cache_write_5m=written - hour,
             reasoning=reasoning,
             output=output - reasoning,
+            guardrail_microusd=guarded or 0,
+            is_estimated=is_guess,
         )
     )
     tier = "optimized" if _inner(metadata, "performanceConfig").get("latency") == "optimized" else service_tier(metadata)
     return {**made, "service_tier": tier} if tier else made
 
 
-def extras(metadata: JSON) -> JSON:
-    """What beside the answer may matter to a client: what a guardrail found, and the tier that served."""
-    found: JSON = {"trace": metadata["trace"]} if isinstance(metadata.get("trace"), dict) else {}
+def _guardrail_microusd(metadata: JSON) -> int | None:
+    """What the trace says that guardrails judged; None where it says nothing.
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailTraceAssessment.html"""
+    trace = _inner(metadata, "trace", "guardrail")
+    assessed = list(_inner(trace, "inputAssessment").values())
+    for each in _inner(trace, "outputAssessments").values():
+        assessed += as_list(each)
+    used = [_inner(each, "invocationMetrics", "usage") for each in assessed if isinstance(each, dict)]
+    return sum(map(cost_microusd, used)) if any(used) else None
+
+
+def is_trace_asked(asked: JSON) -> bool:
+    return guardrail_of(asked).get("trace") in TRACES
+
+
+def extras(metadata: JSON, asked: JSON) -> JSON:
+    """What beside the answer may matter to a client: what a guardrail found, if that is asked for, and the tier that served."""
+    trace = as_object(metadata.get("trace"))
+    if guardrail_of(asked) and not is_trace_asked(asked):
+        trace = {name: value for name, value in trace.items() if name != "guardrail"}
+    found: JSON = {"trace": trace} if trace else {}
     tier = service_tier(metadata)
     return {**found, "service_tier": tier} if tier in SERVICE_TIERS else found
 

@@ -52,11 +52,18 @@ def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) ->
         for delta in deltas:
             answer.add_delta(block, delta)
         answer.end_block(block)
-    if failure := answer.failure(said.get("stopReason"), usage := to_usage(said)):
+    if failure := answer.failure(said.get("stopReason"), usage := to_usage(said, request, attempt)):
         raise failure
     finish = answer.finish(said.get("stopReason"))
     choice = {"index": 0, "message": answer.message(), "logprobs": None, "finish_reason": finish}
-    return Result({**_head(attempt, "chat.completion"), "choices": [choice], **({"usage": usage} if usage else {}), **extras(said)})
+    return Result(
+        {
+            **_head(attempt, "chat.completion"),
+            "choices": [choice],
+            **({"usage": usage} if usage else {}),
+            **extras(said, request.body),
+        }
+    )
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
@@ -77,7 +84,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
             begun = True
     if stopped is None:
         raise errors.BadGatewayError("The provider's stream ended before the answer was complete.", code="stream_interrupted")
-    usage = to_usage(metadata)
+    usage = to_usage(metadata, request, attempt)
     if failure := answer.failure(stopped.get("stopReason"), usage):
         if usage and answer.has_spoken:
             yield StreamEvent({**head, "choices": [], "usage": usage})
@@ -86,7 +93,7 @@ def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt)
         yield StreamEvent({**head, "choices": [_choice({"role": "assistant"})]})
     yield StreamEvent({**head, "choices": [_choice({}, answer.finish(stopped.get("stopReason")))]})
     if usage:
-        yield StreamEvent({**head, **extras(metadata), "choices": [], "usage": usage})
+        yield StreamEvent({**head, **extras(metadata, request.body), "choices": [], "usage": usage})
 
 
 def _bodies(events: Iterable[Event], answer: Answer) -> Iterator[tuple[str, JSON]]:

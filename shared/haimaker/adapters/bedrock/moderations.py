@@ -14,11 +14,12 @@ from haimaker.http.errors import BadRequestError
 from haimaker.http.errors import from_upstream as error_from_upstream
 from haimaker.http.sse import dumps
 from haimaker.http.values import JSON, UpstreamRequest
-from haimaker.models.rates import to_units
+from haimaker.models.rates import UNITS_PER_USD
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.moderation_results import Finding, build_moderation
 from haimaker.operations.moderations import ModerationRequest
 from haimaker.operations.operation import Result, UpstreamBody
+from haimaker.pricing.guardrails import IMAGE_MICROUSD, TEXT_MICROUSD, cost_microusd
 from haimaker.pricing.usage import Usage, to_count
 
 __all__ = ["from_upstream", "most_at_once", "read_error", "to_upstream"]
@@ -35,15 +36,6 @@ OTHERS = (
     ("sensitiveInformationPolicy", "regexes", "pii"),
 )
 """Policies that find or do not, and what we call what they find."""
-TEXT_USD = {
-    "topicPolicyUnits": "0.00015",
-    "contentPolicyUnits": "0.00015",
-    "sensitiveInformationPolicyUnits": "0.0001",
-    "contextualGroundingPolicyUnits": "0.0001",
-    "automatedReasoningPolicyUnits": "0.00017",
-}
-IMAGE_USD = {"contentPolicyImageUnits": "0.00075"}
-"""A unit of each policy; words are free: https://aws.amazon.com/bedrock/pricing/"""
 
 
 def most_at_once(attempt: Attempt) -> int:
@@ -99,6 +91,5 @@ def _is_found(found: JSON) -> bool:
 def _billed(used: Any) -> Usage | None:
     if not isinstance(used, dict):
         return None
-    cost = sum(to_count(used, name) * to_units(usd) for name, usd in {**TEXT_USD, **IMAGE_USD}.items())
-    units, images = (sum(to_count(used, name) for name in names) for names in (TEXT_USD, IMAGE_USD))
-    return Usage(queries=units, input_images=images, reported_units=cost)
+    units, images = (sum(to_count(used, name) for name in names) for names in (TEXT_MICROUSD, IMAGE_MICROUSD))
+    return Usage(queries=units, input_images=images, reported_units=cost_microusd(used) * UNITS_PER_USD // 10**6)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 from collections.abc import Mapping
 from typing import Any
 
+from haimaker.adapters.bedrock.answer import is_trace_asked
 from haimaker.adapters.bedrock.blocks import Blocks
 from haimaker.adapters.bedrock.families import Family, family_of, may_have_capability
 from haimaker.adapters.bedrock.messages import Conversation
@@ -17,6 +18,7 @@ from haimaker.http.values import JSON
 from haimaker.models.traits import ALWAYS, EFFORTS, NEVER, UNASKED, Traits
 from haimaker.operations.attempt import Attempt
 from haimaker.operations.chat import ChatRequest
+from haimaker.operations.server_tools import guardrail_of
 
 PARAMETERS = Parameters(
     taken=frozenset(
@@ -233,7 +235,10 @@ def _nova(own: JSON, inference: JSON) -> list[str]:
 
 
 def _converse(fields: JSON) -> JSON:
+    """With a guardrail comes its trace, also where it is not asked for: nothing else says what it costs."""
     renamed = {GUARDRAIL.get(name, name): value for name, value in fields.items()}
+    if guardrail_of(fields) and not is_trace_asked(fields):
+        renamed["guardrailConfig"] = {**guardrail_of(fields), "trace": "enabled"}
     return {name: renamed[name] for name in CONVERSE if renamed.get(name) is not None}
 
 
