@@ -42,7 +42,7 @@ def refuse_in_chat(body: JSON, allowed: Collection[str]) -> None:
                 raise _not_found(name, "cached_content_not_found")
     refuse_skills(body.get("container"), allowed)
     for index, tool in enumerate(as_list(body.get("tools"))):
-        if isinstance(tool, dict):
+        if isinstance(tool, dict) and tool.get("type") != "function":
             _refuse_chat_tool(tool, f"tools[{index}]", allowed)
     refuse_blocks(body.get("system"), "system", allowed)
     for index, message in enumerate(as_objects(body.get("messages"))):

@@ -87,7 +87,9 @@ def to_chat(body: JSON, allowed_ids: Collection[str] = ()) -> tuple[JSON, tuple[
         if asked.get(name) and not _is_allowed(asked[name], allowed_ids):
             raise BadRequestError(why, param=name, code="unsupported_parameter")
     for index, tool in enumerate(_listed(asked.get("tools"), "tools")):
-        account_ids.refuse_tool(_object(tool, f"tools[{index}]"), f"tools[{index}]", allowed_ids)
+        given = _object(tool, f"tools[{index}]")
+        if given.get("type") != "function":
+            account_ids.refuse_tool(given, f"tools[{index}]", allowed_ids)
     for param, identifier in _files(asked.get("input")):
         if identifier not in allowed_ids:
             raise BadRequestError("The file was not found.", param=param, code="file_not_found")
