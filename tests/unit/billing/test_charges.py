@@ -365,19 +365,23 @@ def test_an_answer_is_charged_as_its_vendor_bills_it(
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(
-    ("target", "tool", "cost"),
+    ("target", "asked", "cost"),
     [
-        *((target, {"type": "web_search"}, None) for target in ("minimax/MiniMax-M2.5", "mistral/mistral-large-latest")),
-        ("mistral/mistral-large-latest", {"type": "image_generation"}, None),
-        ("mistral/mistral-large-latest", {"type": "function", "function": {"name": "web_search"}}, 650_000),
-        ("zai/glm-4.6", {"type": "web_search", "web_search": {"enable": True}}, 820_000),
+        *(
+            (target, {"tools": [{"type": "web_search"}]}, None)
+            for target in ("minimax/MiniMax-M2.5", "mistral/mistral-large-latest")
+        ),
+        ("mistral/mistral-large-latest", {"tools": [{"type": "image_generation"}]}, None),
+        ("mistral/mistral-large-latest", {"tools": [{"type": "function", "function": {"name": "web_search"}}]}, 650_000),
+        ("mistral/mistral-large-latest", {"web_search_options": {}}, 650_000),
+        ("zai/glm-4.6", {"tools": [{"type": "web_search", "web_search": {"enable": True}}]}, 820_000),
     ],
 )
 def test_a_tool_without_a_price_that_no_answer_counts_is_no_known_cost(
-    target: str, tool: JSON, cost: int | None, streamed: bool
+    target: str, asked: JSON, cost: int | None, streamed: bool
 ) -> None:
     body = oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100)
-    assert charged(tried(target), body, streamed=streamed, tools=[tool]) == cost
+    assert charged(tried(target), body, streamed=streamed, **asked) == cost
 
 
 @pytest.mark.parametrize(("target", "place", "body", "cost"), CASES.values(), ids=CASES)
