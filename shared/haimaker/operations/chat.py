@@ -246,6 +246,12 @@ class ChatRequest(TextRequest):
         guarded = self._guardrail_microusd(attempt, sent_bytes)
         return replace(TextRequest.estimate_usage(self, attempt, sent_bytes), guardrail_microusd=guarded)
 
+    def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
+        tokens = TextRequest.read_usage(self, body, attempt)
+        if tokens is None or tokens.reported_units is not None or not self._own_tools_for(attempt).may_cost_uncounted:
+            return tokens
+        return replace(tokens, is_estimated=True)
+
     def _guardrail_microusd(self, attempt: Attempt, answer_characters: int) -> int:
         images = self._messages.images
         return max_guardrail_microusd(self.body, attempt.model_info, self.size, images, answer_characters)

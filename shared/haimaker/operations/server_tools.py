@@ -54,6 +54,9 @@ MAPS = re.compile(r"google_?maps", re.IGNORECASE)
 CONTAINER = "container_gb"
 FEES = {"web_searches": SEARCH, "maps_queries": MAPS, "file_searches": FILES, CONTAINER: CODE, "other_tool_uses": DRAWS}
 """What tools are billed by the piece, by the name of the count: the first whose pattern is in their names."""
+FREE = re.compile(r"(?:mcp|web_fetch|tool_search|url_?context|code_?execution$|file_?search|computer_?use|shell)", re.IGNORECASE)
+"""What costs no more than its tokens, as the beginnings of names: https://ai.google.dev/gemini-api/docs/pricing,
+https://platform.claude.com/docs/en/about-claude/pricing#tool-use-pricing, https://platform.openai.com/docs/pricing#built-in-tools"""
 ADVISOR = "advisor"
 COMPACTION = "compact"
 
@@ -95,6 +98,11 @@ class OwnTools(NamedTuple):
         run = {tool: number for tool, number in self.kinds.items() if not tool.run_by_client}
         return sum(run.values()) + (self.searches is not None) == 1 and all(tool.is_limited for tool in run)
 
+    @property
+    def may_cost_uncounted(self) -> bool:
+        """Whether one may cost what no answer counts, as Anthropic's code does, which is billed by the hour."""
+        return any(not (tool.fee or tool.advisor or tool.run_by_client or tool.is_free) for tool in self.kinds)
+
     def within(self, most_calls: int | None = None) -> "ServerTools":
         """The most that they may do; `most_calls` is sent along for all tools together."""
         if not self.kinds and self.searches is None and not self.compacts:
@@ -133,6 +141,7 @@ class OwnTool(NamedTuple):
     """The model that may be asked."""
     run_by_client: bool
     is_limited: bool
+    is_free: bool
 
 
 def own_tools(body: JSON) -> OwnTools:
@@ -204,7 +213,7 @@ def _own_tool(tool: JSON) -> OwnTool:
     advisor = model if not fee and name.startswith(ADVISOR) and isinstance(model, str) else ""
     most = tool.get("max_uses")
     most = most if type(most) is int and most > 0 else None
-    return OwnTool(fee, units, most, advisor, bool(RUN_BY_CLIENT.match(name)), bool(LIMITED.match(name)))
+    return OwnTool(fee, units, most, advisor, bool(RUN_BY_CLIENT.match(name)), bool(LIMITED.match(name)), bool(FREE.match(name)))
 
 
 def _apart(entry: JSON) -> Iterator[JSON]:

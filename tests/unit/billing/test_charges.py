@@ -8,6 +8,7 @@ import pytest
 
 from haimaker import adapters
 from haimaker.api.calculate import calculate_cost
+from haimaker.billing.settlement import AttemptLog
 from haimaker.credentials.access import ProviderConnection
 from haimaker.http.values import JSON, Event
 from haimaker.lean_dataclasses import replace
@@ -382,6 +383,34 @@ def test_a_tool_without_a_price_that_no_answer_counts_is_no_known_cost(
 ) -> None:
     body = oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100)
     assert charged(tried(target), body, streamed=streamed, **asked) == cost
+
+
+@pytest.mark.parametrize(
+    ("target", "tool", "estimated"),
+    [
+        ("anthropic/claude-opus-5", {"type": "code_execution_20250825", "name": "code_execution"}, True),
+        ("anthropic/claude-opus-5", {"type": "web_fetch_20250910", "name": "web_fetch"}, False),
+        ("anthropic/claude-opus-5", {"type": "mcp_toolset", "mcp_server_name": "a"}, False),
+        ("anthropic/claude-opus-5", {"type": "bash_20250124", "name": "bash"}, False),
+        ("anthropic/claude-opus-5", {"type": "web_search_20250305", "name": "web_search"}, False),
+        ("anthropic/claude-opus-5", {"type": "function", "function": {"name": "code_execution_1"}}, False),
+        ("bedrock/us.amazon.nova-pro-v1:0", {"systemTool": {"name": "nova_grounding"}}, True),
+        ("vertex_ai/gemini-2.5-flash", {"retrieval": {"vertexAiSearch": {"datastore": "a"}}}, True),
+        *(("vertex_ai/gemini-2.5-flash", {name: {}}, False) for name in ("codeExecution", "code_execution", "urlContext")),
+        ("gemini/gemini-3-flash-preview", {"fileSearch": {"fileSearchStoreNames": ["a"]}}, False),
+        *(("groq/openai/gpt-oss-120b", {"type": name}, name != "mcp") for name in ("code_interpreter", "mcp")),
+        ("mistral/mistral-large-latest", {"type": "connector", "connector_id": "a"}, True),
+        ("xai/grok-4", {"type": "code_interpreter"}, False),
+    ],
+)
+def test_what_a_tool_may_cost_that_no_answer_counts_is_an_estimate(target: str, tool: JSON, estimated: bool) -> None:
+    """Where the provider says itself what it charged, that is all."""
+    at, request = tried(target), chat_request(model=target, tools=[tool])
+    body = oai(prompt_tokens=1_000, completion_tokens=100, total_tokens=1_100, cost_in_usd_ticks=10**7)
+    used = request.read_usage(body, at)
+    log = AttemptLog(at, NOW_S)
+    log.set_usage(used or usage.Usage(), estimated=used is None)
+    assert log.estimated == estimated
 
 
 @pytest.mark.parametrize(("target", "place", "body", "cost"), CASES.values(), ids=CASES)
