@@ -298,6 +298,14 @@ class ChatRequest(TextRequest):
         """Whether a target may use tools of its own."""
         return bool(self._own_tools_for(attempt).within().uses)
 
+    def has_unpriced_tools(self, attempt: Attempt) -> bool:
+        """Whether a target may use tools of its own that are billed by the piece, at a price that is not known. A search
+        by `web_search_options` is left out where the target has none, and priced elsewhere."""
+        fees = self._own_tools_for(attempt)._replace(searches=None).within().fees
+        if not fees or attempt.provider.catalog.reports_cost or attempt.provider.offline:
+            return False
+        return any(attempt.model_info.rate(costs.FEE_RATES[fee]) is None for fee in fees)
+
     @cached_property
     def _messages(self) -> "Messages":
         return _measure(self.body["messages"])
