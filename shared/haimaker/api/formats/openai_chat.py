@@ -21,8 +21,9 @@ def render(request: OperationRequest, result: Result, request_id: str) -> tuple[
 def events(request: OperationRequest, chunks: Iterator[StreamEvent], request_id: str) -> Iterator[bytes]:
     """https://platform.openai.com/docs/api-reference/chat-streaming"""
     for chunk in chunks:
-        told = _with_container(chunk.body, request_id)
-        yield encode(chunk if told is chunk.body else chunk._replace(body=told, raw=None))
+        if "container" in chunk.body:
+            chunk = chunk._replace(body=_with_container(chunk.body, request_id), raw=None)
+        yield encode(chunk)
 
 
 def _with_container(body: JSON, request_id: str) -> JSON:

@@ -182,6 +182,18 @@ def test_what_a_chat_can_not_say_is_left_out_and_named(fields: dict[str, Any], d
         ({"input": [5]}, "input[0]"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]}, "input[0].content[0].file_id"),
+        (
+            {
+                "input": [
+                    {"role": "user", "content": [{"type": "input_file", "file_id": "file-1", "file_url": "https://a.example"}]}
+                ]
+            },
+            "input[0].content[0].file_id",
+        ),
+        (
+            {"input": [{"type": "computer_call_output", "output": {"type": "computer_screenshot", "file_id": "file-1"}}]},
+            "input[0].output.file_id",
+        ),
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
         ({"background": True, "store": False}, "background"),
         ({"tools": {}}, "tools"),
