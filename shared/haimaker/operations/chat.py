@@ -248,9 +248,15 @@ class ChatRequest(TextRequest):
 
     def read_usage(self, body: Any, attempt: Attempt) -> Usage | None:
         tokens = TextRequest.read_usage(self, body, attempt)
-        if tokens is None or tokens.reported_units is not None or not self._own_tools_for(attempt).may_cost_uncounted:
+        if tokens is None or tokens.reported_units is not None or not self._may_cost_uncounted(attempt):
             return tokens
         return replace(tokens, is_estimated=True)
+
+    def _may_cost_uncounted(self, attempt: Attempt) -> bool:
+        """Whether a target's tools may cost what no answer tells: uses that it does not count, or whose price is not known."""
+        tools, info = self._own_tools_for(attempt), attempt.model_info
+        fees = () if attempt.provider.offline else tools._replace(searches=None).within().fees
+        return tools.may_cost_uncounted or any(info.rate(costs.FEE_RATES[fee]) is None for fee in fees)
 
     def _guardrail_microusd(self, attempt: Attempt, answer_characters: int) -> int:
         images = self._messages.images
@@ -303,14 +309,6 @@ class ChatRequest(TextRequest):
     def has_own_tools(self, attempt: Attempt) -> bool:
         """Whether a target may use tools of its own."""
         return bool(self._own_tools_for(attempt).within().uses)
-
-    def has_unpriced_tools(self, attempt: Attempt) -> bool:
-        """Whether a target may use tools of its own that are billed by the piece, at a price that is not known. A search
-        by `web_search_options` is left out where the target has none, and priced elsewhere."""
-        fees = self._own_tools_for(attempt)._replace(searches=None).within().fees
-        if not fees or attempt.provider.catalog.reports_cost or attempt.provider.offline:
-            return False
-        return any(attempt.model_info.rate(costs.FEE_RATES[fee]) is None for fee in fees)
 
     @cached_property
     def _messages(self) -> "Messages":

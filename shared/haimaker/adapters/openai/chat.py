@@ -41,17 +41,16 @@ def to_upstream(request: ChatRequest, attempt: Attempt) -> UpstreamRequest:
 
 
 def from_upstream(body: UpstreamBody, request: ChatRequest, attempt: Attempt) -> Result:
-    made = read_whole(body.object(), attempt, "message", has_unpriced=request.has_unpriced_tools(attempt))
+    made = read_whole(body.object(), attempt, "message")
     tags = tags_of(attempt, request.body)
     return Result(tags.whole(made) if tags else made)
 
 
 def from_stream(events: Iterable[Event], request: ChatRequest, attempt: Attempt) -> Iterator[StreamEvent]:
-    tags, has_unpriced = tags_of(attempt, request.body), request.has_unpriced_tools(attempt)
-    return read_stream(events, attempt, "delta", tags, has_unpriced=has_unpriced)
+    return read_stream(events, attempt, "delta", tags_of(attempt, request.body))
 
 
-def read_whole(body: JSON, attempt: Attempt, holder: str, *, has_unpriced: bool = False) -> JSON:
+def read_whole(body: JSON, attempt: Attempt, holder: str) -> JSON:
     """A 2xx body whose choices have what the model wrote in `holder`."""
     mend = attempt.provider.dialect.answers.mend
     body = mend(body) if mend else body
@@ -61,15 +60,13 @@ def read_whole(body: JSON, attempt: Attempt, holder: str, *, has_unpriced: bool 
         raise failure
     if not isinstance(body.get("choices"), list):
         raise errors.BadGatewayError("The provider's answer has no choices.")
-    return SearchCounter(has_unpriced=has_unpriced).add_count(normalize_response(body, holder, attempt, whole=True), holder)
+    return SearchCounter().add_count(normalize_response(body, holder, attempt, whole=True), holder)
 
 
-def read_stream(
-    events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None, *, has_unpriced: bool = False
-) -> Iterator[StreamEvent]:
+def read_stream(events: Iterable[Event], attempt: Attempt, holder: str, tags: ThinkingTags | None = None) -> Iterator[StreamEvent]:
     continuity = Continuity(Numbering(partial(call_id, attempt)), holder)
     mend = attempt.provider.dialect.answers.mend
-    searches, done, spoke = SearchCounter(has_unpriced=has_unpriced), False, False
+    searches, done, spoke = SearchCounter(), False, False
     matcher = None if tags or mend else ChunkMatcher(holder)
     for event in events:
         if matcher and (matched := matcher.match(event.data)):

@@ -27,11 +27,9 @@ class SearchCounter:
 
     seen: dict[tuple[int, Any], str] = field(default_factory=dict)
     """By choice and position, the usage field that counts each."""
-    has_unpriced: bool = False
-    """Whether a tool is asked for whose price is not known: the answer has a use without a price, where it counts none itself."""
 
     def add_count(self, body: JSON, holder: str) -> JSON:
-        """The body with `server_tool_use` in its usage; the same object where there is nothing to add."""
+        """The body with `server_tool_use` in its usage; the same object where nothing was searched."""
         for place, choice in enumerate(as_objects(body.get("choices"))):
             message = choice.get(holder)
             if not isinstance(message, dict):
@@ -45,10 +43,10 @@ class SearchCounter:
         if body.get("web_search"):
             self.seen[0, "found"] = SEARCHES
         used = body.get("usage")
-        if not (self.seen or self.has_unpriced) or not isinstance(used, dict) or not used:
+        if not self.seen or not isinstance(used, dict) or not used:
             return body
         uses = used.get("server_tool_use")
-        counts = {**(uses if isinstance(uses, dict) else {}), **Counter(self.seen.values())} or {"other": 1}
+        counts = {**(uses if isinstance(uses, dict) else {}), **Counter(self.seen.values())}
         return {**body, "usage": {**used, "server_tool_use": counts}}
 
 
