@@ -494,7 +494,7 @@ def test_what_a_function_had_that_died_is_anothers_after_a_minute_and_a_half(bat
     batch = begin(client, [each | {"body": each["body"] | {"user": "ada"}} for each in lines])
     batches.step()
     message, mortal = batches.receive(), Mortal(monkeypatch, random.Random(1))
-    mortal.left = 70
+    mortal.left = 100
     with pytest.raises(Killed):
         batches.give(batches.worker(), message, 900.0)
     mortal.is_dead, mortal.left, asked = False, 10**9, len(upstream.calls)

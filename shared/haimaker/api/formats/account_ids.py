@@ -39,7 +39,7 @@ def refuse_in_chat(body: JSON, allowed: Collection[str]) -> None:
     for holder in (body, *_googles(body)):
         for name in ("cachedContent", "cached_content"):
             if holder.get(name):
-                raise _not_found(name, "cached_content_not_found")
+                raise _not_found(name, code="cached_content_not_found")
     refuse_skills(body.get("container"), allowed)
     for index, tool in enumerate(as_list(body.get("tools"))):
         if isinstance(tool, dict) and tool.get("type") != "function":
@@ -66,7 +66,7 @@ def _refuse_chat_tool(tool: JSON, param: str, allowed: Collection[str]) -> None:
             continue
         refuse_tool(held, f"{param}.{name}", allowed)
         if name == "retrieval" or any(field.replace("_", "").lower() == GOOGLES_STORES for field in held):
-            raise _not_found(f"{param}.{name}", "store_not_found")
+            raise _not_found(f"{param}.{name}", code="store_not_found")
 
 
 def _refuse_part(part: JSON, param: str, allowed: Collection[str]) -> None:
@@ -77,7 +77,7 @@ def _refuse_part(part: JSON, param: str, allowed: Collection[str]) -> None:
                 continue
             is_id = field == "file_id" and "://" not in told[:8]
             if is_googles_file(told) or (is_id and told not in allowed):
-                raise _not_found(f"{param}.{name}" if field == name else f"{param}.{name}.{field}", "file_not_found")
+                raise _not_found(f"{param}.{name}" if field == name else f"{param}.{name}.{field}", code="file_not_found")
 
 
 def is_googles_file(link: str) -> bool:
@@ -102,14 +102,14 @@ def refuse_tool(tool: JSON, param: str, allowed: Collection[str]) -> None:
     }
     for name, ids in named.items():
         if any(each not in allowed for each in (ids if isinstance(ids, list) else [ids]) if each):
-            raise _not_found(f"{param}.{name}", "not_found")
+            raise _not_found(f"{param}.{name}", code="not_found")
 
 
 def refuse_skills(container: Any, allowed: Collection[str]) -> None:
     """Raises NotFoundError where a container is to have a skill that is not Anthropic's own."""
     for index, skill in enumerate(as_list(as_object(container).get("skills"))):
         if as_object(skill).get("type") != "anthropic" and as_object(skill).get("skill_id") not in allowed:
-            raise _not_found(f"container.skills[{index}].skill_id", "skill_not_found")
+            raise _not_found(f"container.skills[{index}].skill_id", code="skill_not_found")
 
 
 def refuse_blocks(content: Any, param: str, allowed: Collection[str]) -> None:
@@ -119,9 +119,9 @@ def refuse_blocks(content: Any, param: str, allowed: Collection[str]) -> None:
             continue
         where, source = f"{param}[{index}]", as_object(block.get("source"))
         if block.get("type") == "container_upload" and block.get("file_id") is not None and block["file_id"] not in allowed:
-            raise _not_found(f"{where}.file_id", "file_not_found")
+            raise _not_found(f"{where}.file_id", code="file_not_found")
         if source.get("type") == "file" and source.get("file_id") not in allowed:
-            raise _not_found(f"{where}.source.file_id", "file_not_found")
+            raise _not_found(f"{where}.source.file_id", code="file_not_found")
         refuse_blocks(source.get("content"), f"{where}.source.content", allowed)
         inner = block.get("content")
         refuse_blocks([inner] if isinstance(inner, dict) else inner, f"{where}.content", allowed)
